@@ -1,0 +1,46 @@
+//===- InfiniAttnDialect.td - The infini_attn dialect ------*- tablegen -*-===//
+//
+// Part of the InfiniAttn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef INFINI_ATTN_DIALECT_TD
+#define INFINI_ATTN_DIALECT_TD
+
+include "mlir/IR/DialectBase.td"
+
+def InfiniAttnDialect : Dialect {
+  let name = "infini_attn";
+  let cppNamespace = "::mlir::infini_attn";
+  let summary = "Infini-attention: segment attention with a compressive memory";
+  let description = [{
+    Infini-attention (Munkhdalai, Faruqui, Gopal, arXiv 2404.07143) gives a
+    Transformer an unbounded context at constant memory. A sequence is cut
+    into segments. Inside a segment, ordinary causal softmax attention; across
+    segments, a compressive memory per key/value head that is read with linear
+    attention and updated by a linear or a delta rule; a learned gate per
+    query head mixes the two.
+
+    Shapes, in all operations: `B` batch, `Hq` query heads, `Hkv` key/value
+    heads (`Hq` is a multiple of `Hkv`), `T` tokens, `N` segment length, `Dk`
+    key width, `Dv` value width. Activations are `B x H x T x D` tensors of
+    f32, bf16 or f16; the memory `M` (`B x Hkv x Dk x Dv`) and its normalizer
+    `z` (`B x Hkv x Dk`) are always f32. Rules in brackets, such as [S9], are
+    those of docs/spec.md.
+
+    A function argument may carry a string attribute `infini_attn.name`: the
+    name under which tools bind a file or a weight to it.
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+  let useDefaultAttributePrinterParser = 1;
+  let hasRegionArgAttrVerify = 1;
+  let extraClassDeclaration = [{
+    /// Name of the function argument attribute by which tools bind files and
+    /// weights to arguments.
+    static constexpr ::llvm::StringLiteral kArgNameAttr = "infini_attn.name";
+  }];
+}
+
+#endif // INFINI_ATTN_DIALECT_TD

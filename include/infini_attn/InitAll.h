@@ -1,0 +1,32 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of the InfiniAttn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// Registration of everything InfiniAttn has, for tools and embedders.
+///
+//===----------------------------------------------------------------------===//
+
+#ifndef INFINI_ATTN_INITALL_H
+#define INFINI_ATTN_INITALL_H
+
+#include "infini_attn/Dialect/InfiniAttn.h"
+#include "infini_attn/Transforms/Passes.h"
+
+namespace mlir::infini_attn {
+
+/// Adds the infini_attn dialect to `registry`.
+inline void registerAllDialects(DialectRegistry &registry) {
+  registry.insert<InfiniAttnDialect>();
+}
+
+/// Registers every pass and pipeline of InfiniAttn with the global registry.
+inline void registerAllPasses() { registerInfiniAttnTransformsPasses(); }
+
+} // namespace mlir::infini_attn
+
+#endif // INFINI_ATTN_INITALL_H

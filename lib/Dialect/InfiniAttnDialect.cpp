@@ -1,0 +1,80 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of the InfiniAttn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "infini_attn/Dialect/InfiniAttn.h"
+
+#include "mlir/Bytecode/BytecodeImplementation.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::infini_attn;
+
+#include "infini_attn/Dialect/InfiniAttnDialect.cpp.inc"
+#include "infini_attn/Dialect/InfiniAttnEnums.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "infini_attn/Dialect/InfiniAttnAttrs.cpp.inc"
+
+namespace {
+/// Version of the bytecode this dialect writes. A reader refuses a newer one,
+/// since it cannot know what changed.
+struct InfiniAttnVersion : public DialectVersion {
+  uint64_t number = 1;
+};
+constexpr uint64_t kCurrentVersion = 1;
+
+struct InfiniAttnBytecodeInterface : public BytecodeDialectInterface {
+  InfiniAttnBytecodeInterface(Dialect *dialect)
+      : BytecodeDialectInterface(dialect) {}
+
+  void writeVersion(DialectBytecodeWriter &writer) const final {
+    writer.writeVarInt(kCurrentVersion);
+  }
+
+  std::unique_ptr<DialectVersion>
+  readVersion(DialectBytecodeReader &reader) const final {
+    auto version = std::make_unique<InfiniAttnVersion>();
+    if (failed(reader.readVarInt(version->number)))
+      return nullptr;
+    if (version->number > kCurrentVersion) {
+      reader.emitError("expected infini_attn bytecode version <= ")
+          << kCurrentVersion << ", got " << version->number;
+      return nullptr;
+    }
+    return version;
+  }
+};
+} // namespace
+
+void InfiniAttnDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "infini_attn/Dialect/InfiniAttnAttrs.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "infini_attn/Dialect/InfiniAttnOps.cpp.inc"
+      >();
+  addInterfaces<InfiniAttnBytecodeInterface>();
+}
+
+LogicalResult InfiniAttnDialect::verifyRegionArgAttribute(
+    Operation *op, unsigned, unsigned, NamedAttribute attribute) {
+  if (attribute.getName() != kArgNameAttr)
+    return op->emitOpError("got unknown argument attribute ")
+           << attribute.getName();
+  auto name = dyn_cast<StringAttr>(attribute.getValue());
+  if (!name || name.empty())
+    return op->emitOpError("expected ")
+           << kArgNameAttr << " to be a non-empty string, got "
+           << attribute.getValue();
+  return success();
+}
