@@ -15,7 +15,7 @@ import numpy as np
 
 
 def attention(q, k, v, logit, memory, normalizer, *, segment_length, rule, lengths=None, scale=None, rotary_frequencies=None,
-              rotary_style="halves"):
+              rotary_style="interleaved"):
     """(o, M', z') of a whole sequence; shapes as in reference.attention; epsilon is 0."""
     batch, query_heads, tokens, width = q.shape
     kv_heads, value_width = v.shape[1], v.shape[3]

@@ -74,7 +74,7 @@ def rope(x, positions, frequencies, style):
 # --- the ops of one segment ---------------------------------------------------------------------------------------------
 
 def segment_attention(q, k, v, *, query_offset=None, lengths=None, scale=None, rotary_frequencies=None,
-                      rotary_style=HALVES, keys_rotated=False):
+                      rotary_style=INTERLEAVED, keys_rotated=False):
     """Causal softmax attention inside one segment [S3]: (o, log_sum_exp).
 
     q: B x Hq x Nq x Dk; k, v: B x Hkv x Nk x Dk, Dv; o: B x Hq x Nq x Dv; log_sum_exp: B x Hq x Nq, the natural logarithm
@@ -97,8 +97,7 @@ def segment_attention(q, k, v, *, query_offset=None, lengths=None, scale=None, r
     seen &= (query_position < limit[:, None])[:, :, None]
     seen = seen[:, None]  # B x 1 x Nq x Nk
 
-    k, v = keep(valid, k), keep(valid, v)
-    q = keep((query_position >= 0) & (query_position < limit[:, None]), q)
+    v = keep(valid, v)  # its weight is 0, but 0 * NaN is not
     q = rope(q, query_position, rotary_frequencies, rotary_style)
     if not keys_rotated:
         k = rope(k, key_position, rotary_frequencies, rotary_style)
@@ -114,11 +113,10 @@ def segment_attention(q, k, v, *, query_offset=None, lengths=None, scale=None, r
     return o, log_sum_exp[..., 0]
 
 
-def memory_retrieve(q, memory, normalizer, *, epsilon=0.0):
-    """A_mem = sigma(q) M / (sigma(q) z + epsilon), 0 where sigma(q) z is 0 [S4, S9].
+def memory_retrieve(q, memory, normalizer, *, lengths=None, epsilon=0.0):
+    """A_mem = sigma(q) M / (sigma(q) z + epsilon), 0 where sigma(q) z is 0 [S4, S9] and past lengths[b] [S14].
 
-    q: B x H x T x Dk with H a multiple of Hkv; result B x H x T x Dv. The rows of the result that belong to tokens past
-    a row's length are the caller's to zero.
+    q: B x H x T x Dk with H a multiple of Hkv; result B x H x T x Dv.
     """
     q, memory, normalizer = (np.asarray(x, np.float64) for x in (q, memory, normalizer))
     head = key_value_heads(q.shape[1], memory.shape[1])
@@ -126,7 +124,8 @@ def memory_retrieve(q, memory, normalizer, *, epsilon=0.0):
     numerator = features @ memory[:, head]
     divisor = features @ normalizer[:, head, :, None]
     empty = divisor == 0
-    return np.where(empty, 0, numerator / np.where(empty, 1, divisor + epsilon))
+    read = np.where(empty, 0, numerator / np.where(empty, 1, divisor + epsilon))
+    return keep(valid_tokens(lengths, q.shape[0], q.shape[2]), read)
 
 
 def memory_update(k, v, memory, normalizer, *, rule, lengths=None, epsilon=0.0, read_memory=None, read_normalizer=None):
@@ -139,7 +138,6 @@ def memory_update(k, v, memory, normalizer, *, rule, lengths=None, epsilon=0.0, 
     """
     k, v, memory, normalizer = (np.asarray(x, np.float64) for x in (k, v, memory, normalizer))
     valid = valid_tokens(lengths, k.shape[0], k.shape[2])
-    k = keep(valid, k)  # the bits of padding must not reach the read either
     features = keep(valid, sigma(k))
     update = keep(valid, v)
     if rule == DELTA:
@@ -157,15 +155,12 @@ def gate(a_mem, a_dot, logit):
 
 
 def segment(q, k, v, logit, memory, normalizer, *, rule, lengths=None, scale=None, epsilon=0.0, rotary_frequencies=None,
-            rotary_style=HALVES):
+            rotary_style=INTERLEAVED):
     """One segment [S8]: read, attend, gate, then update: (o, M', z'). o: B x Hq x T x Dv, 0 past lengths."""
-    valid = valid_tokens(lengths, q.shape[0], q.shape[2])
-    q = keep(valid, np.asarray(q, np.float64))
-    a_mem = memory_retrieve(q, memory, normalizer, epsilon=epsilon)  # un-rotated q [S11], state before the segment [S4]
+    a_mem = memory_retrieve(q, memory, normalizer, lengths=lengths, epsilon=epsilon)  # un-rotated q [S11], state before the segment [S4]
     a_dot, _ = segment_attention(q, k, v, lengths=lengths, scale=scale, rotary_frequencies=rotary_frequencies,
                                  rotary_style=rotary_style)
-    o = keep(valid, gate(a_mem, a_dot, logit))
-    return o, *memory_update(k, v, memory, normalizer, rule=rule, lengths=lengths, epsilon=epsilon)
+    return gate(a_mem, a_dot, logit), *memory_update(k, v, memory, normalizer, rule=rule, lengths=lengths, epsilon=epsilon)
 
 
 # --- a whole sequence ---------------------------------------------------------------------------------------------------
@@ -179,7 +174,7 @@ def segments(tokens, segment_length, lengths):
 
 
 def attention(q, k, v, logit, memory, normalizer, *, segment_length, rule, lengths=None, scale=None, epsilon=0.0,
-              rotary_frequencies=None, rotary_style=HALVES):
+              rotary_frequencies=None, rotary_style=INTERLEAVED):
     """A whole sequence, one segment after another: (o, M', z'). o: B x Hq x T x Dv."""
     o = np.zeros((*q.shape[:3], v.shape[3]))
     memory, normalizer = np.asarray(memory, np.float64), np.asarray(normalizer, np.float64)
@@ -226,7 +221,7 @@ class Stream:
     scale: float | None = None
     epsilon: float = 0.0
     rotary_frequencies: np.ndarray | None = None
-    rotary_style: str = HALVES
+    rotary_style: str = INTERLEAVED
 
     @classmethod
     def start(cls, memory, normalizer, *, segment_length, rule, **attributes):

@@ -101,11 +101,12 @@ def test_stream_equals_one_call(rule, style):
     assert_agree((o, stream.memory, stream.normalizer), expected)
 
 
+@pytest.mark.parametrize("rule", ["linear", "delta"])
 @pytest.mark.parametrize("bits", [np.nan, np.inf])
-def test_padding_may_hold_any_bits(bits):
+def test_padding_may_hold_any_bits(bits, rule):
     q, k, v, logit, memory, normalizer = tensors(6, 2, 4, 2, 11)
     lengths = np.array([7, 0])
-    options = dict(segment_length=4, rule="delta", lengths=lengths, rotary_frequencies=FREQUENCIES)
+    options = dict(segment_length=4, rule=rule, lengths=lengths, rotary_frequencies=FREQUENCIES)
     expected = reference.attention(q, k, v, logit, memory, normalizer, **options)
     for x in (q, k, v):
         for row, n in enumerate(lengths):
