@@ -168,7 +168,7 @@ LogicalResult AttentionStepOp::reifyResultShapes(OpBuilder &b,
 LogicalResult SegmentAttentionOp::reifyResultShapes(OpBuilder &b,
                                                     ReifiedShapes &shapes) {
   SmallVector<OpFoldResult> sizes = sizesOf(b, getLoc(), getQ());
-  SmallVector<OpFoldResult> lse(ArrayRef(sizes).take_front(3));
+  SmallVector<OpFoldResult> lse(ArrayRef<OpFoldResult>(sizes).take_front(3));
   sizes[3] = tensor::getMixedSize(b, getLoc(), getV(), 3);
   shapes.push_back(sizes);
   if (getLse())
