@@ -1,0 +1,91 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of the InfiniAttn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// libFuzzer target: any text is parsed; what parses must survive a round trip
+/// and every pass and pipeline, with a diagnostic at most.
+///
+//===----------------------------------------------------------------------===//
+
+#include "infini_attn/InitAll.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/InitAllPasses.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+
+#include "llvm/Support/raw_ostream.h"
+
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+using namespace mlir;
+
+namespace {
+
+constexpr const char *kPipelines[] = {
+    "canonicalize,cse",
+    "infini-attn-distribute",
+};
+
+DialectRegistry &getRegistry() {
+  static DialectRegistry registry = [] {
+    DialectRegistry all;
+    registerAllDialects(all);
+    registerAllExtensions(all);
+    infini_attn::registerAllDialects(all);
+    registerAllPasses();
+    infini_attn::registerAllPasses();
+    return all;
+  }();
+  return registry;
+}
+
+void checkRoundTrip(ModuleOp module) {
+  std::string text;
+  llvm::raw_string_ostream(text) << module;
+  ParserConfig config(module.getContext());
+  if (parseSourceString<ModuleOp>(text, config))
+    return;
+  llvm::errs() << "expected printed IR to parse, got an error for:\n" << text;
+  std::abort();
+}
+
+void runPipeline(ModuleOp module, llvm::StringRef pipeline) {
+  OwningOpRef<ModuleOp> clone = module.clone();
+  PassManager manager(module.getContext());
+  if (failed(parsePassPipeline(pipeline, manager))) {
+    llvm::errs() << "expected a pipeline that parses, got " << pipeline << "\n";
+    std::abort();
+  }
+  (void)manager.run(*clone);
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  // A fresh context for each input, so that a crash depends on its input only.
+  MLIRContext context(getRegistry(), MLIRContext::Threading::DISABLED);
+  ScopedDiagnosticHandler silence(&context, [](Diagnostic &) {});
+  // The parser reads the NUL after the text, which libFuzzer's buffer lacks.
+  std::string text(reinterpret_cast<const char *>(data), size);
+  ParserConfig config(&context);
+  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, config);
+  if (!module)
+    return 0;
+  checkRoundTrip(*module);
+  for (const char *pipeline : kPipelines)
+    runPipeline(*module, pipeline);
+  return 0;
+}
