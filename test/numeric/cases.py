@@ -1,0 +1,214 @@
+"""The grid of the numeric suite: which cases there are, and the inputs of each, reproducible from its name alone.
+
+A case is an op, attributes that are compiled in, and shapes and data. The attributes of an op are few (one compiled function
+each, with dynamic sizes), so that a function is run over many shapes.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cache
+from itertools import product
+from zlib import crc32
+
+import numpy as np
+
+from pairwise import cover
+from reference import sigma
+from element_types import rounded
+
+VALUES = dict(
+    rule=("linear", "delta"),
+    dtype=("f32", "bf16", "f16"),
+    segment_length=(1, 5, 16, 37),
+    scale=(None, 0.4),
+    epsilon=(0.0, 0.25),
+    rotary=("none", "interleaved", "interleaved-part", "halves", "halves-part"),
+    lengths=("none", "full", "ragged", "boundary", "empty-row"),
+    tokens=("0", "1", "N-1", "N", "3N", "2N+r"),
+    batch=(1, 3),
+    heads=((1, 1), (4, 2), (6, 2), (3, 3)),
+    widths=((8, 8), (16, 8), (4, 12), (5, 3), (64, 64)),
+    start=("zero", "memory", "mixed"),
+    gate=("local", "memory", "infinite", "zero", "logits"),
+    query_offset=("none", "inside", "beyond"),
+    keys_rotated=(False, True),
+    reads=(False, True),
+)
+OPS = dict(  # compiled in; then what varies from run to run
+    attention=(("rule", "dtype", "segment_length", "scale", "epsilon", "rotary", "lengths"),
+               ("tokens", "batch", "heads", "widths", "start", "gate")),
+    segment=(("rule", "dtype", "scale", "epsilon", "rotary", "lengths"),
+             ("tokens", "batch", "heads", "widths", "start", "gate")),
+    segment_attention=(("dtype", "scale", "rotary", "lengths", "query_offset", "keys_rotated"),
+                       ("tokens", "batch", "heads", "widths")),
+    memory_retrieve=(("dtype", "epsilon", "lengths"), ("tokens", "batch", "heads", "widths", "start")),
+    memory_update=(("rule", "dtype", "epsilon", "lengths", "reads"), ("tokens", "batch", "heads", "widths", "start")),
+    gate=(("dtype",), ("tokens", "batch", "heads", "widths", "gate")),
+    memory_scan=(("rule", "dtype", "segment_length", "epsilon", "lengths"),
+                 ("tokens", "batch", "heads", "widths", "start")),
+)
+SEGMENT = 16  # N of the ops of one segment, whose tokens are a segment's
+FULL = ("rule", "dtype", "tokens", "lengths")  # every combination of these is run
+
+
+@dataclass(frozen=True)
+class Program:
+    """What is compiled in. None or a default where the op has no such attribute."""
+    op: str
+    rule: str | None = None
+    dtype: str = "f32"
+    segment_length: int | None = None
+    scale: float | None = None
+    epsilon: float = 0.0
+    rotary_style: str | None = None
+    has_lengths: bool = False
+    has_offset: bool = False
+    keys_rotated: bool = False
+    reads: bool = False
+
+    @property
+    def name(self):
+        """An MLIR symbol, unique to the program."""
+        parts = [f"{f.name}_{getattr(self, f.name)}" for f in fields(self)[1:] if getattr(self, f.name) != f.default]
+        return "__".join([self.op, *parts]).replace(".", "p")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One run of a program: the row of the grid that it belongs to."""
+    program: Program
+    row: tuple
+
+    @property
+    def name(self):
+        return self.program.op + "/" + ",".join(f"{factor}={short(value)}" for factor, value in self.row)
+
+    def __getattr__(self, factor):
+        for name, value in self.row:
+            if name == factor:
+                return value
+        raise AttributeError(factor)
+
+    @property
+    def shape(self):
+        """B, Hq, Hkv, T, Dk, Dv."""
+        n = self.program.segment_length or SEGMENT
+        tokens = {"0": 0, "1": 1, "N-1": n - 1, "N": n, "3N": 3 * n, "2N+r": 2 * n + (n + 1) // 2}[self.tokens]
+        return self.batch, *self.heads, tokens, *self.widths
+
+
+def short(value):
+    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def program_of(op, row):
+    """The program that runs a row."""
+    rotary = row.get("rotary", "none")
+    return Program(op, rule=row.get("rule"), dtype=row["dtype"], segment_length=row.get("segment_length"),
+                   scale=row.get("scale"), epsilon=row.get("epsilon", 0.0),
+                   rotary_style=None if rotary == "none" else rotary.split("-")[0],
+                   has_lengths=row.get("lengths", "none") != "none", has_offset=row.get("query_offset", "none") != "none",
+                   keys_rotated=row.get("keys_rotated", False), reads=row.get("reads", False))
+
+
+@cache
+def grid(op):
+    """The cases of an op: every pair of values, every combination of FULL, over as few programs as cover all pairs."""
+    compiled, varying = OPS[op]
+    # A program does not see which lengths or how many frequencies: choose programs by presence and style first.
+    seen = dict(VALUES, lengths=("none", "given"), rotary=("none", "interleaved", "halves"), query_offset=("none", "given"))
+    programs = cover([[{f: x} for x in seen[f]] for f in compiled],
+                     full=[f for f in ("rule", "dtype", "segment_length", "lengths") if f in compiled])
+    options = [dict(p, **dict(zip(kinds, chosen))) for p in programs
+               for kinds in [[f for f in ("lengths", "rotary", "query_offset") if f in p]]
+               for chosen in product(*(kinds_of(f, p[f]) for f in kinds))]
+    rows = cover([options] + [[{f: x} for x in VALUES[f]] for f in varying],
+                 full=[f for f in FULL if f in compiled + varying])
+    return [Case(program_of(op, row), tuple((f, row[f]) for f in compiled + varying)) for row in rows]
+
+
+def kinds_of(factor, presence):
+    """The values of a factor that a program with this presence (or style) can run."""
+    if presence == "given":
+        return [x for x in VALUES[factor] if x != "none"]
+    return [x for x in VALUES[factor] if x.split("-")[0] == presence]
+
+
+# --- inputs -------------------------------------------------------------------------------------------------------------
+
+def inputs(case):
+    """Arguments by name, in the order of the op's operands; activations rounded to the case's type and held in float32."""
+    batch, query_heads, kv_heads, tokens, width, value_width = case.shape
+    random = np.random.default_rng(crc32(case.name.encode()))
+    def activation(*shape):
+        return rounded(random.standard_normal(shape).astype(np.float32), case.program.dtype)
+    q = activation(batch, query_heads, tokens, width)
+    k = activation(batch, kv_heads, tokens, width)
+    v = activation(batch, kv_heads, tokens, value_width)
+    a_mem = activation(batch, query_heads, tokens, value_width)
+    a_dot = activation(batch, query_heads, tokens, value_width)
+    memory, normalizer = initial_memory(getattr(case, "start", "zero"), random, batch, kv_heads, width, value_width)
+    arguments = dict(
+        q=q, k=k, v=v, a_mem=a_mem, a_dot=a_dot, gate=gate_logits(getattr(case, "gate", "zero"), random, query_heads),
+        query_offset=None, lengths=some_lengths(getattr(case, "lengths", "none"), random, case),
+        rotary_frequencies=frequencies(getattr(case, "rotary", "none"), width),
+        read_memory=None, read_normalizer=None, memory=memory, normalizer=normalizer)
+    if case.program.has_offset:
+        arguments["q"], arguments["query_offset"] = some_queries(case, random, q)
+    if case.program.reads:
+        arguments["read_memory"], arguments["read_normalizer"] = memory, normalizer
+        arguments["memory"], arguments["normalizer"] = initial_memory("memory", random, batch, kv_heads, width, value_width)
+    return {name: arguments[name] for name in OPERANDS[case.program.op] if arguments[name] is not None}
+
+
+OPERANDS = dict(
+    attention=("q", "k", "v", "gate", "lengths", "rotary_frequencies", "memory", "normalizer"),
+    segment=("q", "k", "v", "gate", "lengths", "rotary_frequencies", "memory", "normalizer"),
+    segment_attention=("q", "k", "v", "query_offset", "lengths", "rotary_frequencies"),
+    memory_retrieve=("q", "memory", "normalizer", "lengths"),
+    memory_update=("k", "v", "lengths", "read_memory", "read_normalizer", "memory", "normalizer"),
+    gate=("a_mem", "a_dot", "gate"),
+    memory_scan=("k", "v", "memory", "normalizer", "lengths"),
+)
+
+
+def initial_memory(kind, random, batch, kv_heads, width, value_width):
+    """What nine earlier tokens left, or nothing; mixed: nothing in every second row."""
+    features = sigma(random.standard_normal((batch, kv_heads, 9, width)))
+    memory = features.swapaxes(2, 3) @ random.standard_normal((batch, kv_heads, 9, value_width))
+    normalizer = features.sum(axis=2)
+    empty = {"zero": slice(None), "memory": slice(0), "mixed": slice(None, None, 2)}[kind]
+    memory[empty], normalizer[empty] = 0, 0
+    return memory.astype(np.float32), normalizer.astype(np.float32)
+
+
+def gate_logits(kind, random, heads):
+    extreme = np.inf * (-1.0) ** np.arange(heads)
+    logits = {"local": np.full(heads, -100.0), "memory": np.full(heads, 100.0), "infinite": extreme, "zero": np.zeros(heads),
+              "logits": 2 * random.standard_normal(heads)}[kind]
+    return logits.astype(np.float32)
+
+
+def some_lengths(kind, random, case):
+    batch, _, _, tokens, _, _ = case.shape
+    n = case.program.segment_length or SEGMENT
+    ragged = random.integers(0, tokens + 1, batch)
+    return {"none": None, "full": np.full(batch, tokens), "ragged": ragged,
+            "boundary": np.minimum(tokens, n * (np.arange(batch) + 1)),
+            "empty-row": np.where(np.arange(batch) == 0, 0, ragged)}[kind]
+
+
+def frequencies(kind, width):
+    """The usual base of 10,000 over the whole width or a part of it."""
+    if kind == "none":
+        return None
+    pairs = max(1, width // 4) if kind.endswith("part") else width // 2
+    return (10000.0 ** (-np.arange(pairs) / pairs)).astype(np.float32)
+
+
+def some_queries(case, random, q):
+    """Queries that stand anywhere among the keys, or also before the first and past the last."""
+    tokens = q.shape[2]
+    q = q[:, :, :max(tokens // 2, min(tokens, 1))]
+    low, high = (0, tokens - q.shape[2]) if case.query_offset == "inside" else (-2, tokens)
+    return q, random.integers(low, high + 1, len(q))
