@@ -1,0 +1,180 @@
+"""How far a result may lie from float64: a running error analysis, element by element, of the ops as spec.md has them.
+
+No constant here is fitted; each is one of these:
+
+- W = 2^-24, half a unit in the last place of f32: sums, softmax statistics, the memory and its normalizer are f32 [S15].
+- U[precision], the same of the type that factors of a product are rounded to [S17]: P, sigma(q), sigma(k), U, M, and the
+  rotated q and k; 0 where a product is f32. The result of an activation type is rounded once more, by U[dtype].
+- a sum of n terms: chain(n) = W min(n, 4 sqrt(n)) relative to the sum of their magnitudes. n is the worst case; 4 sqrt(n)
+  bounds independent roundings but for 1 sum in 1,500 (Higham and Mary 2019, theorem 2.4 with lambda = 4, in a tail that the
+  worst case of the other factors more than covers).
+- exp, sin, cos in f32: 2 units in the last place, FUNCTION = 4 W.
+- f16 has no numbers below 2^-24: a factor rounded to it moves by TINY = 2^-25 at least.
+
+Errors of inputs of a step are carried through it to first order by the step's own derivatives. The bound is compared
+element by element: |result - reference| <= bound.
+
+Each function takes the arguments of the function of the same name in reference.py (arrays of float64), `precision` and `dtype`,
+and, where a step takes results of another, their error bounds (`*_error`); it returns the bounds of its results.
+"""
+import numpy as np
+
+import reference as ref
+
+W = 2.0 ** -24
+FUNCTION = 4 * W
+U = dict(f32=2.0 ** -24, bf16=2.0 ** -8, f16=2.0 ** -11)
+FACTOR = dict(ieee=0.0, bf16=2.0 ** -8, f16=2.0 ** -11)
+TINY = dict(ieee=0.0, bf16=0.0, f16=2.0 ** -25)
+DEFAULT = dict(f32="ieee", bf16="bf16", f16="f16")
+
+
+def chain(n):
+    """Relative error of a sum of n terms."""
+    return W * min(n, 4 * np.sqrt(n))
+
+
+def stored(o, error, dtype):
+    """The bound after o is rounded to an activation type."""
+    return error + (U[dtype] * (np.abs(o) + error) + (2.0 ** -25 if dtype == "f16" else 0) if dtype != "f32" else 0)
+
+
+def rotated_magnitude(x, positions, frequencies, style):
+    """|x_i| + |x_j| in both places of a rotated pair (i, j): what a rotation's roundings are relative to."""
+    if frequencies is None:
+        return np.abs(x)
+    half = len(frequencies)
+    if style == ref.INTERLEAVED:
+        first, second = slice(0, 2 * half, 2), slice(1, 2 * half, 2)
+    else:
+        first, second = slice(0, half), slice(half, 2 * half)
+    size = np.abs(x)
+    both = size[..., first] + size[..., second]
+    size[..., first] = size[..., second] = both
+    return size
+
+
+def segment_attention(q, k, v, *, query_offset=None, lengths=None, scale=None, rotary_frequencies=None,
+                      rotary_style=ref.INTERLEAVED, keys_rotated=False, precision="ieee"):
+    """(error of o, error of log_sum_exp), o not yet rounded to its type."""
+    batch, query_heads, queries, width = q.shape
+    keys = k.shape[2]
+    scale = 1 / np.sqrt(width) if scale is None else scale
+    head = ref.key_value_heads(query_heads, k.shape[1])
+    options = dict(query_offset=query_offset, lengths=lengths, scale=scale, rotary_frequencies=rotary_frequencies,
+                   rotary_style=rotary_style, keys_rotated=keys_rotated)
+    k, v = (ref.keep(ref.valid_tokens(lengths, batch, keys), x) for x in (k, v))
+    # the softmax's weights are its output for v = identity
+    eye = np.broadcast_to(np.eye(keys), (batch, k.shape[1], keys, keys))
+    weights, log_sum_exp = ref.segment_attention(q, k, eye, **options)
+
+    # S = scale q.k: a sum of Dk products; q and k rotated (angle exact, then sin, cos, two products, a sum) and rounded
+    size_q = rotated_magnitude(q, None, rotary_frequencies, rotary_style)
+    size_k = rotated_magnitude(k, None, None if keys_rotated else rotary_frequencies, rotary_style)
+    turns = 0 if rotary_frequencies is None else 1 if keys_rotated else 2
+    relative = chain(width) + 3 * W + turns * (FUNCTION + 3 * W + FACTOR[precision])
+    score_size = scale * (size_q @ size_k[:, head].swapaxes(2, 3))
+    score_error = relative * score_size + 2 * turns * TINY[precision]
+    # P = exp(S - m): what the argument moves by (two roundings near |S|), the function, and P rounded as a factor
+    with np.errstate(invalid="ignore"):
+        finite = np.where(np.isfinite(log_sum_exp), log_sum_exp, 0)[..., None]
+    argument = score_error + 2 * W * (score_size + np.abs(finite))
+    p_error = argument + FUNCTION + FACTOR[precision]
+    size_v = np.abs(v[:, head])
+    o = weights @ v[:, head]
+    sums = chain(keys) + 4 * W  # one more scaling of the running sums, its product, the division
+    numerator = (weights * (p_error + sums) + TINY[precision] * (weights > 0)) @ size_v
+    denominator = (weights * (argument + FUNCTION + sums)).sum(axis=3, keepdims=True)
+    o_error = numerator + np.abs(o) * denominator
+    lse_error = (weights * (argument + FUNCTION + sums)).sum(axis=3) + 2 * W * np.abs(finite[..., 0]) + FUNCTION
+    return o_error, lse_error
+
+
+def memory_retrieve(q, memory, normalizer, *, lengths=None, epsilon=0.0, precision="ieee", memory_error=0.0,
+                    normalizer_error=0.0):
+    """Error of the read, not yet rounded to its type."""
+    head = ref.key_value_heads(q.shape[1], memory.shape[1])
+    memory_error = np.broadcast_to(memory_error, memory.shape)
+    normalizer_error = np.broadcast_to(normalizer_error, normalizer.shape)
+    valid = ref.valid_tokens(lengths, q.shape[0], q.shape[2])
+    features = ref.keep(valid, ref.sigma(q))
+    read = ref.memory_retrieve(q, memory, normalizer, lengths=lengths, epsilon=epsilon)
+    # numerator and divisor: sigma, both factors rounded, a sum of Dk products; then what M and z bring
+    relative = FUNCTION + 2 * FACTOR[precision] + chain(q.shape[3])
+    numerator = features @ (relative * np.abs(memory) + memory_error + TINY[precision])[:, head]
+    divisor = features @ normalizer[:, head, :, None]
+    divisor_error = features @ (relative * normalizer + normalizer_error + TINY[precision])[:, head, :, None] + W * epsilon
+    safe = np.where(divisor == 0, 1, divisor + epsilon)
+    return np.where(divisor == 0, 0, (numerator + np.abs(read) * divisor_error) / safe) + 2 * W * np.abs(read)
+
+
+def memory_update(k, v, memory, normalizer, *, rule, lengths=None, epsilon=0.0, read_memory=None, read_normalizer=None,
+                  precision="ieee", memory_error=0.0, normalizer_error=0.0):
+    """(error of M', error of z')."""
+    valid = ref.valid_tokens(lengths, k.shape[0], k.shape[2])
+    features = ref.keep(valid, ref.sigma(k))
+    update, update_error = ref.keep(valid, v), 0.0
+    if rule == ref.DELTA:
+        state = (memory, normalizer) if read_memory is None else (read_memory, read_normalizer)
+        error = dict(memory_error=memory_error, normalizer_error=normalizer_error) if read_memory is None else {}
+        read = ref.memory_retrieve(k, *state, epsilon=epsilon)
+        update = ref.keep(valid, update - read)
+        update_error = ref.keep(valid, memory_retrieve(k, *state, epsilon=epsilon, precision=precision, **error))
+        update_error = update_error + (W + FACTOR[precision]) * np.abs(update) + TINY[precision]
+    relative = FUNCTION + FACTOR[precision] + chain(k.shape[2]) + W
+    transposed = features.swapaxes(2, 3)
+    new_memory, new_normalizer = memory + transposed @ update, normalizer + features.sum(axis=2)
+    m_error = memory_error + transposed @ (relative * np.abs(update) + update_error) + W * np.abs(new_memory)
+    z_error = normalizer_error + (FUNCTION + chain(k.shape[2]) + W) * features.sum(axis=2) + W * new_normalizer
+    return m_error, z_error
+
+
+def gate(a_mem, a_dot, logit, *, a_mem_error=0.0, a_dot_error=0.0):
+    """Error of the mix, not yet rounded to its type."""
+    weight = ref.sigmoid(np.asarray(logit, np.float64))[None, :, None, None]
+    error = weight * (1 - weight) * FUNCTION + 2 * W  # of the weight, absolute
+    product = np.abs(weight * a_mem) + np.abs((1 - weight) * a_dot)
+    return (weight * a_mem_error + (1 - weight) * a_dot_error + error * weight * np.abs(a_mem)
+            + error * np.abs(a_dot) + 2 * W * product)
+
+
+def segment(q, k, v, logit, memory, normalizer, *, rule, lengths=None, scale=None, epsilon=0.0, rotary_frequencies=None,
+            rotary_style=ref.INTERLEAVED, precision="ieee", memory_error=0.0, normalizer_error=0.0):
+    """(error of o, not yet rounded, of M', of z')."""
+    errors = dict(memory_error=memory_error, normalizer_error=normalizer_error)
+    local = dict(lengths=lengths, scale=scale, rotary_frequencies=rotary_frequencies, rotary_style=rotary_style)
+    a_dot, _ = ref.segment_attention(q, k, v, **local)
+    a_dot_error, _ = segment_attention(q, k, v, **local, precision=precision)
+    a_mem = ref.memory_retrieve(q, memory, normalizer, lengths=lengths, epsilon=epsilon)
+    a_mem_error = memory_retrieve(q, memory, normalizer, lengths=lengths, epsilon=epsilon, precision=precision, **errors)
+    return gate(a_mem, a_dot, logit, a_mem_error=a_mem_error, a_dot_error=a_dot_error), *memory_update(
+        k, v, memory, normalizer, rule=rule, lengths=lengths, epsilon=epsilon, precision=precision, **errors)
+
+
+def attention(q, k, v, logit, memory, normalizer, *, segment_length, rule, lengths=None, scale=None, epsilon=0.0,
+              rotary_frequencies=None, rotary_style=ref.INTERLEAVED, precision="ieee"):
+    """(error of o, not yet rounded, of M', of z')."""
+    o_error = np.zeros((*q.shape[:3], v.shape[3]))
+    errors = np.zeros_like(memory), np.zeros_like(normalizer)
+    for part, inside in ref.segments(q.shape[2], segment_length, lengths):
+        options = dict(rule=rule, lengths=inside, scale=scale, epsilon=epsilon, rotary_frequencies=rotary_frequencies,
+                       rotary_style=rotary_style)
+        arguments = q[:, :, part], k[:, :, part], v[:, :, part], logit, memory, normalizer
+        o_error[:, :, part], *errors = segment(*arguments, **options, precision=precision, memory_error=errors[0],
+                                               normalizer_error=errors[1])
+        _, memory, normalizer = ref.segment(*arguments, **options)
+    return o_error, *errors
+
+
+def memory_scan(k, v, memory, normalizer, *, segment_length, rule, lengths=None, epsilon=0.0, precision="ieee"):
+    """(errors of the states before each segment, of their normalizers, of M', of z')."""
+    options = dict(segment_length=segment_length, rule=rule, lengths=lengths, epsilon=epsilon)
+    memories, normalizers, *_ = ref.memory_scan(k, v, memory, normalizer, **options)
+    m_errors, z_errors = np.zeros_like(memories), np.zeros_like(normalizers)
+    errors = np.zeros_like(memory), np.zeros_like(normalizer)
+    for s, (part, inside) in enumerate(ref.segments(k.shape[2], segment_length, lengths)):
+        m_errors[:, :, s], z_errors[:, :, s] = errors
+        errors = memory_update(k[:, :, part], v[:, :, part], memories[:, :, s], normalizers[:, :, s], rule=rule,
+                               lengths=inside, epsilon=epsilon, precision=precision, memory_error=errors[0],
+                               normalizer_error=errors[1])
+    return m_errors, z_errors, *errors
