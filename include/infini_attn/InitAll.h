@@ -14,7 +14,9 @@
 #ifndef INFINI_ATTN_INITALL_H
 #define INFINI_ATTN_INITALL_H
 
+#include "infini_attn/Codegen/CPU/Passes.h"
 #include "infini_attn/Dialect/InfiniAttn.h"
+#include "infini_attn/Pipelines/Pipelines.h"
 #include "infini_attn/Transforms/Passes.h"
 
 namespace mlir::infini_attn {
@@ -25,7 +27,11 @@ inline void registerAllDialects(DialectRegistry &registry) {
 }
 
 /// Registers every pass and pipeline of InfiniAttn with the global registry.
-inline void registerAllPasses() { registerInfiniAttnTransformsPasses(); }
+inline void registerAllPasses() {
+  registerInfiniAttnTransformsPasses();
+  cpu::registerInfiniAttnCPUPasses();
+  registerPipelines();
+}
 
 } // namespace mlir::infini_attn
 

@@ -1,0 +1,149 @@
+//===- Passes.td - Linalg on buffers to CPU code -----------*- tablegen -*-===//
+//
+// Part of the InfiniAttn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef INFINI_ATTN_CODEGEN_CPU_PASSES_TD
+#define INFINI_ATTN_CODEGEN_CPU_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def InfiniAttnPrepareEntry : Pass<"infini-attn-prepare-entry", "::mlir::ModuleOp"> {
+  let summary = "give public functions the calling convention of compiled code";
+  let description = [{
+    A public function gets a C wrapper (`llvm.emit_c_interface`), and its tensor
+    arguments are marked as never written, unless they say otherwise: compiled
+    code leaves its inputs as they were and returns fresh buffers.
+
+        func.func @f(%x: tensor<4xf32>)
+        =>
+        func.func @f(%x: tensor<4xf32> {bufferization.writable = false})
+            attributes {llvm.emit_c_interface}
+
+    Requires: nothing. Ensures: results are the same bits.
+  }];
+}
+
+def InfiniAttnGuardLookups : Pass<"infini-attn-guard-lookups"> {
+  let summary = "keep table look-ups inside their table";
+  let description = [{
+    A `tensor.extract` whose index is data (a token looked up in an embedding)
+    is checked against the size of its table: an index outside is reported by
+    a `cf.assert` and clamped, so that no input makes compiled code read
+    outside of a buffer.
+
+        tensor.extract %table[%i, %j]
+        =>
+        cf.assert (%i < dim(%table, 0)); tensor.extract %table[min(%i, dim - 1), %j]
+
+    Requires: nothing. Ensures: results are the same bits where every index is
+    in range. Indices that are loop indices or constants are left alone.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect"
+  ];
+}
+
+def InfiniAttnLinalgToVectorLoops : Pass<"infini-attn-linalg-to-vector-loops"> {
+  let summary = "lower linalg on buffers to loops over vector registers";
+  let description = [{
+    Each linalg operation on buffers becomes a loop nest whose innermost tile
+    lives in registers: `rows` x `columns` vectors of accumulators for a
+    contraction, one vector otherwise. Lanes run along the loop that is
+    contiguous in the output; where the inputs are contiguous only along a
+    reduction, lanes hold partial results and are folded at the end. Tails are
+    masked. Outside of a parallel loop the outer loops become `scf.parallel`.
+
+        linalg.generic {out[m, n] += lhs[m, k] * rhs[k, n]}
+        =>
+        scf.parallel blocks of m
+          scf.for n, m tiles
+            scf.for k  iter_args(rows x columns accumulators) { math.fma }
+
+    An operation that has no vector form (a payload with control flow, a layout
+    without a contiguous dimension) becomes scalar loops, with a remark.
+
+    Requires: linalg on buffers only. Ensures: no linalg operation is left.
+    Results may change in the last bits: a product and its sum are one rounding.
+  }];
+  let options = [
+    Option<"vectorBits", "vector-bits", "unsigned", "512",
+           "width of a vector register in bits: 512, 256 or 128">
+  ];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
+    "::mlir::linalg::LinalgDialect"
+  ];
+}
+
+def InfiniAttnApproximateMath : Pass<"infini-attn-approximate-math"> {
+  let summary = "replace transcendental functions by vector polynomials";
+  let description = [{
+    `math.exp`, `math.tanh`, `math.erf`, `math.log` and their like on f32 become
+    polynomials, on vectors and scalars alike, so that a tail has the same bits
+    as a whole vector. `math.sin` and `math.cos` reduce their argument in three
+    parts (Cody and Waite) and stay accurate for angles of thousands of turns,
+    which rotary positions have.
+
+    Requires: nothing. Ensures: no call of a scalar function is left in a loop.
+    Results change in the last bits (exp: 1 ulp; sin, cos: 2 ulp below 8192).
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+    "::mlir::vector::VectorDialect"
+  ];
+}
+
+def InfiniAttnParallelToRuntime
+    : Pass<"infini-attn-parallel-to-runtime", "::mlir::ModuleOp"> {
+  let summary = "turn parallel loops into calls of infini_parallel_for";
+  let description = [{
+    The body of each outermost `scf.parallel` becomes a function over a range
+    of iterations; what it uses from outside travels in a structure on the
+    caller's stack.
+
+        scf.parallel (%i, %j) = (0, 0) to (%m, %n) step (1, 1) { body }
+        =>
+        func.call @infini_parallel_for(@f_parallel_0, %context, m * n)
+
+    `infini_parallel_for(body, context, count)` calls `body(context, begin,
+    end)` on disjoint ranges that cover [0, count), on as many threads as it
+    likes. Parallel loops inside others become sequential.
+
+    Requires: buffers only; a parallel loop with a reduction is left alone.
+    Ensures: results are the same bits for any number of threads [S16].
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect"
+  ];
+}
+
+def InfiniAttnChecksToRuntime
+    : Pass<"infini-attn-checks-to-runtime", "::mlir::ModuleOp"> {
+  let summary = "report failed checks to the host instead of aborting";
+  let description = [{
+    A failed check of compiled code must not kill the host program.
+
+        cf.assert %ok, "expected ..., got ..."
+        =>
+        func.call @infini_check(%ok, "expected ..., got ...")
+
+    `infini_check` keeps the first message; the host asks for it with
+    `infini_last_error` after the call.
+
+    Requires: code after a check is safe also where the check failed. Ensures:
+    no `cf.assert` is left.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::LLVM::LLVMDialect"
+  ];
+}
+
+#endif // INFINI_ATTN_CODEGEN_CPU_PASSES_TD

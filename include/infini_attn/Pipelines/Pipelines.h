@@ -1,0 +1,43 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of the InfiniAttn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// The pipelines of InfiniAttn, each one list of stages.
+///
+//===----------------------------------------------------------------------===//
+
+#ifndef INFINI_ATTN_PIPELINES_PIPELINES_H
+#define INFINI_ATTN_PIPELINES_PIPELINES_H
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassOptions.h"
+
+namespace mlir::infini_attn {
+
+/// Options of infini-attn-to-cpu-pipeline.
+struct CPUPipelineOptions : public PassPipelineOptions<CPUPipelineOptions> {
+  Option<unsigned> vectorBits{
+      *this, "vector-bits",
+      llvm::cl::desc("width of a vector register in bits: 512, 256 or 128"),
+      llvm::cl::init(512)};
+};
+
+/// infini_attn on tensors to linalg on buffers, with upstream passes from there
+/// to the llvm dialect: sequential loops, for any target. The plain path that
+/// others are compared with.
+void buildToLinalgPipeline(OpPassManager &pm);
+
+/// infini_attn on tensors to the llvm dialect: register tiles, vectors, threads.
+void buildToCPUPipeline(OpPassManager &pm, const CPUPipelineOptions &options);
+
+/// Registers both by name.
+void registerPipelines();
+
+} // namespace mlir::infini_attn
+
+#endif // INFINI_ATTN_PIPELINES_PIPELINES_H

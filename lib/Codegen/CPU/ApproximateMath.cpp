@@ -1,0 +1,122 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of the InfiniAttn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// Replaces transcendental functions by vector polynomials.
+///
+//===----------------------------------------------------------------------===//
+
+#include "infini_attn/Codegen/CPU/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/TypeUtilities.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace mlir::infini_attn::cpu {
+#define GEN_PASS_DEF_INFINIATTNAPPROXIMATEMATH
+#include "infini_attn/Codegen/CPU/Passes.h.inc"
+} // namespace mlir::infini_attn::cpu
+
+using namespace mlir;
+using namespace mlir::infini_attn;
+
+namespace {
+/// Constants and arithmetic of one shape, scalar or vector.
+struct Arithmetic {
+  ImplicitLocOpBuilder &b;
+  Type like;
+
+  Type shaped(Type element) const {
+    auto vector = dyn_cast<VectorType>(like);
+    return vector ? Type(vector.clone(element)) : element;
+  }
+  Value splat(TypedAttr value) const {
+    Type type = shaped(value.getType());
+    if (auto vector = dyn_cast<VectorType>(type))
+      return arith::ConstantOp::create(b, DenseElementsAttr::get(vector, value));
+    return arith::ConstantOp::create(b, value);
+  }
+  Value f32(double value) const { return splat(b.getF32FloatAttr(value)); }
+  Value i32(int32_t value) const { return splat(b.getI32IntegerAttr(value)); }
+  Value fma(Value x, Value y, Value z) const {
+    return math::FmaOp::create(b, x, y, z);
+  }
+  Value mul(Value x, Value y) const { return arith::MulFOp::create(b, x, y); }
+};
+
+/// sin and cos of f32. With n = round(x * 2 / pi) and r = x - n * pi / 2 in
+/// three parts (Cody and Waite, exact products by fma), the quadrant n mod 4
+/// says which of the two polynomials (Cephes) on |r| <= pi / 4 holds, and its
+/// sign.
+template <typename Op, int kQuadrantShift>
+struct ReduceAndApproximate : public OpRewritePattern<Op> {
+  using OpRewritePattern<Op>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const final {
+    Type type = op.getType();
+    if (!getElementTypeOrSelf(type).isF32() ||
+        !(isa<VectorType>(type) || isa<FloatType>(type)))
+      return rewriter.notifyMatchFailure(op, "expected f32");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Arithmetic a{b, type};
+    Value x = op.getOperand();
+
+    Value n = math::RoundEvenOp::create(b, a.mul(x, a.f32(0.6366197723675814)));
+    Value negative = arith::NegFOp::create(b, n);
+    Value r = a.fma(negative, a.f32(1.5707963705062866), x);
+    r = a.fma(negative, a.f32(-4.371138828673793e-08), r);
+    r = a.fma(negative, a.f32(-1.7151245100058819e-15), r);
+
+    Value s = a.mul(r, r);
+    Value sine = a.fma(s, a.f32(-1.9515295891e-4), a.f32(8.3321608736e-3));
+    sine = a.fma(sine, s, a.f32(-1.6666654611e-1));
+    sine = a.fma(a.mul(sine, s), r, r);
+    Value cosine = a.fma(s, a.f32(2.443315711809948e-5),
+                         a.f32(-1.388731625493765e-3));
+    cosine = a.fma(cosine, s, a.f32(4.166664568298827e-2));
+    cosine = a.fma(cosine, a.mul(s, s), a.fma(s, a.f32(-0.5), a.f32(1.0)));
+
+    Value quadrant =
+        arith::FPToSIOp::create(b, a.shaped(b.getI32Type()), n);
+    quadrant = arith::AddIOp::create(b, quadrant, a.i32(kQuadrantShift));
+    auto bitSet = [&](int32_t bit) {
+      return arith::CmpIOp::create(
+          b, arith::CmpIPredicate::ne,
+          arith::AndIOp::create(b, quadrant, a.i32(bit)), a.i32(0));
+    };
+    Value value = arith::SelectOp::create(b, bitSet(1), cosine, sine);
+    Value flipped = arith::NegFOp::create(b, value);
+    rewriter.replaceOpWithNewOp<arith::SelectOp>(op, bitSet(2), flipped, value);
+    return success();
+  }
+};
+
+struct ApproximateMath
+    : public cpu::impl::InfiniAttnApproximateMathBase<ApproximateMath> {
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<ReduceAndApproximate<math::SinOp, 0>,
+                 ReduceAndApproximate<math::CosOp, 1>>(&getContext(),
+                                                       PatternBenefit(2));
+    auto isFunction = [](StringRef name) {
+      // sin and cos are ours; square roots are instructions.
+      return name != math::SinOp::getOperationName() &&
+             name != math::CosOp::getOperationName() &&
+             name != math::RsqrtOp::getOperationName();
+    };
+    populateMathF32ExpansionPatterns(patterns, [](StringRef) { return true; });
+    populateMathPolynomialApproximationPatterns(patterns, isFunction);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+} // namespace

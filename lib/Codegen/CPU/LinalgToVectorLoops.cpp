@@ -1,0 +1,105 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of the InfiniAttn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// Lowers linalg operations on buffers to loops over vector registers.
+///
+//===----------------------------------------------------------------------===//
+
+#include "VectorPlan.h"
+
+#include "infini_attn/Codegen/CPU/Passes.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace mlir::infini_attn::cpu {
+#define GEN_PASS_DEF_INFINIATTNLINALGTOVECTORLOOPS
+#include "infini_attn/Codegen/CPU/Passes.h.inc"
+} // namespace mlir::infini_attn::cpu
+
+using namespace mlir;
+using namespace mlir::infini_attn;
+
+/// A copy of buffers as an elementwise operation: it is then vectorized and
+/// spread over threads like any other, and needs no runtime function.
+static linalg::GenericOp copyToGeneric(RewriterBase &rewriter,
+                                       memref::CopyOp copy) {
+  unsigned rank = cast<MemRefType>(copy.getTarget().getType()).getRank();
+  AffineMap identity = rewriter.getMultiDimIdentityMap(rank);
+  SmallVector<utils::IteratorType> iterators(rank,
+                                             utils::IteratorType::parallel);
+  return rewriter.replaceOpWithNewOp<linalg::GenericOp>(
+      copy, copy.getSource(), copy.getTarget(), ArrayRef{identity, identity},
+      iterators, [](OpBuilder &b, Location loc, ValueRange args) {
+        linalg::YieldOp::create(b, loc, args[0]);
+      });
+}
+
+namespace {
+struct LinalgToVectorLoops
+    : public cpu::impl::InfiniAttnLinalgToVectorLoopsBase<LinalgToVectorLoops> {
+  using InfiniAttnLinalgToVectorLoopsBase::InfiniAttnLinalgToVectorLoopsBase;
+
+  void runOnOperation() override {
+    if (vectorBits != 512 && vectorBits != 256 && vectorBits != 128) {
+      getOperation()->emitError("expected vector-bits to be 512, 256 or 128, got ")
+          << vectorBits;
+      return signalPassFailure();
+    }
+    SmallVector<Operation *> ops;
+    getOperation()->walk([&](Operation *op) {
+      if (isa<memref::CopyOp>(op) || isa<linalg::LinalgDialect>(op->getDialect()))
+        if (!isa<linalg::IndexOp, linalg::YieldOp>(op))
+          ops.push_back(op);
+    });
+    IRRewriter rewriter(&getContext());
+    for (Operation *op : ops)
+      if (failed(lower(rewriter, op)))
+        return signalPassFailure();
+  }
+
+  LogicalResult lower(IRRewriter &rewriter, Operation *op) {
+    rewriter.setInsertionPoint(op);
+    linalg::GenericOp generic;
+    if (auto copy = dyn_cast<memref::CopyOp>(op)) {
+      if (!isa<MemRefType>(copy.getSource().getType()) ||
+          !isa<MemRefType>(copy.getTarget().getType()))
+        return copy.emitError("expected a copy of ranked buffers");
+      generic = copyToGeneric(rewriter, copy);
+    } else {
+      auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+      if (!linalgOp || !linalgOp.hasPureBufferSemantics())
+        return op->emitOpError("expected a structured operation on buffers");
+      generic = dyn_cast<linalg::GenericOp>(op);
+      if (!generic) {
+        FailureOr<linalg::GenericOp> generalized =
+            linalg::generalizeNamedOp(rewriter, linalgOp);
+        if (failed(generalized))
+          return op->emitOpError("expected an operation with a generic form");
+        generic = *generalized;
+      }
+    }
+    rewriter.setInsertionPoint(generic);
+    if (std::optional<cpu::VectorPlan> plan =
+            cpu::planVectorLoops(generic, vectorBits / 32)) {
+      cpu::emitVectorLoops(rewriter, generic, *plan);
+    } else {
+      generic.emitRemark("becomes scalar loops: no vector form");
+      if (failed(linalg::linalgOpToLoops(rewriter, generic)))
+        return generic.emitOpError("expected an operation that has loops");
+    }
+    rewriter.eraseOp(generic);
+    return success();
+  }
+};
+} // namespace

@@ -1,0 +1,124 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of the InfiniAttn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// The pipelines, as a table of contents: each is a list of stages, and each
+/// stage says which dialects are alive when it begins.
+///
+//===----------------------------------------------------------------------===//
+
+#include "infini_attn/Pipelines/Pipelines.h"
+
+#include "infini_attn/Codegen/CPU/Passes.h"
+#include "infini_attn/Transforms/Passes.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/SCF/Transforms/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace mlir::infini_attn;
+
+/// infini_attn, linalg, tensor -> linalg, scf, tensor
+static void addDecomposition(OpPassManager &pm) {
+  // Constants and casts that the decomposition left behind would hide static
+  // shapes from the stages below.
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+/// linalg, scf, tensor -> linalg, scf, memref
+static void addBufferization(OpPassManager &pm) {
+  pm.addPass(cpu::createInfiniAttnPrepareEntry());
+  pm.addPass(bufferization::createEmptyTensorEliminationPass());
+  bufferization::OneShotBufferizePassOptions options;
+  options.bufferizeFunctionBoundaries = true;
+  options.functionBoundaryTypeConversion =
+      bufferization::LayoutMapOption::IdentityLayoutMap;
+  options.unknownTypeConversion =
+      bufferization::LayoutMapOption::IdentityLayoutMap;
+  pm.addPass(bufferization::createOneShotBufferizePass(options));
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  bufferization::buildBufferDeallocationPipeline(
+      pm, bufferization::BufferDeallocationPipelineOptions());
+  pm.addPass(createConvertBufferizationToMemRefPass());
+}
+
+/// arith, cf, func, math, memref, scf, vector -> llvm
+static void addLLVMConversion(OpPassManager &pm) {
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(createConvertVectorToLLVMPass());
+  // What has no polynomial and no instruction is a call of the C library.
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createConvertMathToLibmPass());
+  pm.addPass(arith::createArithExpandOpsPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createConvertIndexToLLVMPass());
+  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
+  pm.addPass(createConvertFuncToLLVMPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createUBToLLVMConversionPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+}
+
+void infini_attn::buildToLinalgPipeline(OpPassManager &pm) {
+  addDecomposition(pm);
+  addBufferization(pm);
+  // linalg, memref, scf -> memref, scf
+  pm.addPass(createConvertLinalgToLoopsPass());
+  pm.addNestedPass<func::FuncOp>(createForallToForLoopPass());
+  addLLVMConversion(pm);
+}
+
+void infini_attn::buildToCPUPipeline(OpPassManager &pm,
+                                     const CPUPipelineOptions &options) {
+  // infini_attn, linalg, tensor: one task a batch row and head
+  pm.addPass(cpu::createInfiniAttnGuardLookups());
+  pm.addPass(createInfiniAttnDistribute());
+  addDecomposition(pm);
+  // linalg, scf, tensor: fewer passes over memory
+  pm.addPass(createLinalgElementwiseOpFusionPass());
+  pm.addPass(createCanonicalizerPass());
+  addBufferization(pm);
+  // linalg, memref, scf -> memref, scf, vector
+  pm.addNestedPass<func::FuncOp>(createForallToParallelLoopPass());
+  cpu::InfiniAttnLinalgToVectorLoopsOptions vectorOptions;
+  vectorOptions.vectorBits = options.vectorBits;
+  pm.addPass(cpu::createInfiniAttnLinalgToVectorLoops(vectorOptions));
+  pm.addPass(cpu::createInfiniAttnApproximateMath());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createLoopInvariantCodeMotionPass());
+  // memref, scf, vector -> func, llvm for the calls of the runtime
+  pm.addPass(cpu::createInfiniAttnParallelToRuntime());
+  pm.addPass(cpu::createInfiniAttnChecksToRuntime());
+  addLLVMConversion(pm);
+}
+
+void infini_attn::registerPipelines() {
+  PassPipelineRegistration<>(
+      "infini-attn-to-linalg-pipeline",
+      "lower infini_attn to the llvm dialect by plain loops, for any target",
+      buildToLinalgPipeline);
+  PassPipelineRegistration<CPUPipelineOptions>(
+      "infini-attn-to-cpu-pipeline",
+      "lower infini_attn to the llvm dialect: register tiles, vectors, threads",
+      buildToCPUPipeline);
+}
