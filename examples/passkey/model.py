@@ -1,0 +1,127 @@
+"""The pass-key language model in PyTorch: token ids -> embedding -> blocks -> RMSNorm -> logits.
+
+A block is x += attention(norm(x)) @ output; x += silu(norm(x) @ up) @ down, with Infini-attention as docs/spec.md
+defines it. All segments of a chunk are computed at once; only the delta rule's memory needs a chain over segments.
+Matrices are stored [in, out] (y = x @ W).
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def sigma(x):
+    """x + 1 if x > 0 else exp(x) [S2]; the clamp keeps exp's unused branch from making inf * 0 in the gradient."""
+    return torch.where(x > 0, x + 1, torch.exp(torch.clamp(x, max=0)))
+
+
+def divide(numerator, denominator):
+    """numerator / denominator, 0 where the denominator is 0 [S9]; numerator [..., Dv], denominator [..., 1]."""
+    empty = denominator == 0
+    return torch.where(empty, 0, numerator / torch.where(empty, 1, denominator))
+
+
+class Matrix(nn.Module):
+    """y = x @ weight, weight [inputs, outputs], no bias."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(inputs, outputs) * inputs**-0.5)
+
+    def forward(self, x):
+        return x @ self.weight
+
+
+class Layer(nn.Module):
+    """One block. x: [B, S, N, D], S whole segments of N tokens.
+
+    memory: (M [B, H, Dk, Dv], z [B, H, Dk]) before the first of them, or None for an empty one.
+    factors: [B, S] or None; each segment's update counts that many times (training only: a long text in a short one).
+    last: how many of the segments need an output (the others only feed the memory), None for all.
+    """
+
+    def __init__(self, width, hidden, heads, segment, rule):
+        super().__init__()
+        self.heads, self.segment, self.rule = heads, segment, rule
+        self.attention_norm = nn.RMSNorm(width, eps=1e-6)
+        self.qkv = Matrix(width, 3 * width)
+        self.gate = nn.Parameter(torch.zeros(heads))
+        self.output = Matrix(width, width)
+        self.mlp_norm = nn.RMSNorm(width, eps=1e-6)
+        self.up = Matrix(width, hidden)
+        self.down = Matrix(hidden, width)
+
+    def forward(self, x, rotary, memory=None, factors=None, last=None):
+        first = 0 if last is None else max(x.shape[1] - last, 0)
+        normed = self.attention_norm(x)
+        k, v = self.split(normed @ self.qkv.weight[:, x.shape[-1] :], 2)
+        q = self.split(normed[:, first:] @ self.qkv.weight[:, : x.shape[-1]], 1)[0]
+        local = F.scaled_dot_product_attention(
+            rotate(q, rotary).flatten(0, 1), rotate(k[:, first:], rotary).flatten(0, 1), v[:, first:].flatten(0, 1),
+            is_causal=True).view_as(q)
+        M, z, memory = self.scan(sigma(k), v, memory, factors)
+        queries = sigma(q)
+        read = divide(queries @ M[:, first:], queries @ z[:, first:].unsqueeze(-1))
+        gate = torch.sigmoid(self.gate).view(-1, 1, 1)
+        mixed = gate * read + (1 - gate) * local
+        x = x[:, first:] + self.output(mixed.transpose(2, 3).flatten(3))
+        return x + self.down(F.silu(self.up(self.mlp_norm(x)))), memory
+
+    def split(self, projected, parts):
+        """[B, S, N, parts * H * Dk] -> parts x [B, S, H, N, Dk]."""
+        return projected.unflatten(-1, (parts, self.heads, -1)).permute(3, 0, 1, 4, 2, 5).unbind(0)
+
+    def scan(self, keys, v, memory, factors):
+        """Memories before each segment, M [B, S, H, Dk, Dv] and z [B, S, H, Dk], and the memory after the last."""
+        if memory is None:
+            memory = (keys.new_zeros(keys.shape[0], *keys.shape[2:3], keys.shape[-1], v.shape[-1]),
+                      keys.new_zeros(keys.shape[0], keys.shape[2], keys.shape[-1]))
+        weighted = keys if factors is None else keys * factors[:, :, None, None, None]
+        z = torch.cat([memory[1].unsqueeze(1), weighted.sum(-2)], 1).cumsum(1)  # [S7]
+        if self.rule == "linear":
+            M = torch.cat([memory[0].unsqueeze(1), weighted.transpose(-1, -2) @ v], 1).cumsum(1)
+        else:
+            divisor = keys @ z[:, :-1].unsqueeze(-1)
+            states = [memory[0]]
+            for s in range(keys.shape[1]):
+                residual = v[:, s] - divide(keys[:, s] @ states[-1], divisor[:, s])  # [S6]
+                states.append(states[-1] + weighted[:, s].transpose(-1, -2) @ residual)
+            M = torch.stack(states, 1)
+        return M[:, :-1], z[:, :-1], (M[:, -1], z[:, -1])
+
+
+def rotate(x, rotary):
+    """Interleaved pairs (x[2i], x[2i+1]) turned by position * frequency_i [S11]; x [..., N, Dk], rotary [N, Dk/2] x 2."""
+    cos, sin = rotary
+    even, odd = x[..., 0::2], x[..., 1::2]
+    return torch.stack([even * cos - odd * sin, even * sin + odd * cos], -1).flatten(-2)
+
+
+class Model(nn.Module):
+    """The whole model. rule: 'linear' or 'delta'. State: one (M, z) a layer, or None."""
+
+    def __init__(self, vocabulary, rule, width=128, hidden=512, heads=4, layers=2, segment=128):
+        super().__init__()
+        self.segment, self.rule = segment, rule
+        self.embedding = nn.Embedding(vocabulary, width)
+        self.layers = nn.ModuleList([Layer(width, hidden, heads, segment, rule) for _ in range(layers)])
+        self.norm = nn.RMSNorm(width, eps=1e-6)
+        self.logits = Matrix(width, vocabulary)
+        head = width // heads
+        self.register_buffer("rotary_frequencies", 10000.0 ** (-torch.arange(0, head, 2) / head))
+
+    def forward(self, tokens, state=None, factors=None, last=None):
+        """tokens [B, S * N] -> (hidden values before the logits [B, last * N, D], state after the last segment).
+
+        Right padding of the last segment is harmless as long as the state is not used: a token sees only earlier ones.
+        """
+        angles = torch.arange(self.segment)[:, None] * self.rotary_frequencies
+        rotary = (angles.cos(), angles.sin())
+        x = self.embedding(tokens.unflatten(1, (-1, self.segment)))
+        state = state or [None] * len(self.layers)
+        after = []
+        for layer, memory in zip(self.layers, state):
+            # Only the last layer may leave segments out: the others feed the memories above them.
+            x, memory = layer(x, rotary, memory, factors, last if layer is self.layers[-1] else None)
+            after.append(memory)
+        return self.norm(x).flatten(1, 2), after
