@@ -201,7 +201,8 @@ def attention_step(q, k, v, logit, memory, normalizer, pending_memory, pending_n
                    segment_length, rule, lengths=None, rotary_frequencies=None, rotary_style=ref.INTERLEAVED, **options):
     """Errors of o (not yet rounded) and of each part of the new state.
 
-    Those of one `attention` over the open segment's tokens and the chunk, row by row: a step does no other arithmetic.
+    Those of one `attention` over the open segment's tokens and the chunk, row by row: a step does no other arithmetic. The
+    memory of a row that fills no segment is exact [D2].
     """
     o_error, keys_error = np.zeros((*q.shape[:3], v.shape[3])), np.zeros_like(keys)
     m_error, z_error = np.zeros_like(memory), np.zeros_like(normalizer)
@@ -222,4 +223,6 @@ def attention_step(q, k, v, logit, memory, normalizer, pending_memory, pending_n
         largest = max(np.abs(x).max(initial=0, where=np.isfinite(x)) for x in (k, keys))
         keys_error += 2 * (FUNCTION + 3 * W) * largest
     pending = m_error + W * np.abs(pending_memory), z_error + W * pending_normalizer
-    return o_error, m_error, z_error, *pending, keys_error, np.zeros_like(values), np.zeros(len(q))
+    tokens = np.full(len(q), q.shape[2]) if lengths is None else np.asarray(lengths)
+    commits = (count + tokens >= segment_length)[:, None, None]
+    return o_error, m_error * commits[..., None], z_error * commits, *pending, keys_error, np.zeros_like(values), np.zeros(len(q))
