@@ -202,27 +202,30 @@ def attention_step(q, k, v, logit, memory, normalizer, pending_memory, pending_n
     """Errors of o (not yet rounded) and of each part of the new state.
 
     Those of one `attention` over the open segment's tokens and the chunk, row by row: a step does no other arithmetic. The
-    memory of a row that fills no segment is exact [D2].
+    memory has the error as of the last whole segment (none where none is whole [D2]), and what is pending the rest of it.
     """
     o_error, keys_error = np.zeros((*q.shape[:3], v.shape[3])), np.zeros_like(keys)
-    m_error, z_error = np.zeros_like(memory), np.zeros_like(normalizer)
+    errors = [np.zeros_like(x) for x in (memory, normalizer, pending_memory, pending_normalizer)]
     position = np.broadcast_to(np.arange(segment_length), keys.shape[::2])
     back = None if rotary_frequencies is None else -rotary_frequencies
     unrotated = ref.rope(keys, position, back, rotary_style)
+    no_queries = np.zeros((*q.shape[:2], segment_length, q.shape[3]))
     for row, tokens in enumerate(np.full(len(q), q.shape[2]) if lengths is None else lengths):
         one, opened = slice(row, row + 1), int(count[row])
-        def whole(before, chunk):
-            return np.concatenate([before[one, :, :opened], chunk[one, :, :tokens]], axis=2)
-        no_queries = np.zeros((*q.shape[:2], segment_length, q.shape[3]))
-        error, m_error[one], z_error[one] = attention(
-            whole(no_queries, q), whole(unrotated, k), whole(values, v), logit, memory[one], normalizer[one],
-            segment_length=segment_length, rule=rule, rotary_frequencies=rotary_frequencies, rotary_style=rotary_style,
-            **options)
+        whole = [np.concatenate([before[one, :, :opened], chunk[one, :, :tokens]], axis=2)
+                 for before, chunk in ((no_queries, q), (unrotated, k), (values, v))]
+        def bounds(end):
+            return attention(*(x[:, :, :end] for x in whole), logit, memory[one], normalizer[one], rule=rule,
+                             segment_length=segment_length, rotary_frequencies=rotary_frequencies, rotary_style=rotary_style,
+                             **options)
+        total = opened + int(tokens)
+        error, *last = bounds(total)
+        _, *committed = bounds(total - total % segment_length)
         o_error[one, :, :tokens] = error[:, :, opened:]
+        for i, pending in enumerate((pending_memory, pending_normalizer)):
+            errors[i][one] = committed[i]
+            errors[2 + i][one] = last[i] - committed[i] + (W * np.abs(pending[one]) if total % segment_length else 0)
     if rotary_frequencies is not None:
         largest = max(np.abs(x).max(initial=0, where=np.isfinite(x)) for x in (k, keys))
         keys_error += 2 * (FUNCTION + 3 * W) * largest
-    pending = m_error + W * np.abs(pending_memory), z_error + W * pending_normalizer
-    tokens = np.full(len(q), q.shape[2]) if lengths is None else np.asarray(lengths)
-    commits = (count + tokens >= segment_length)[:, None, None]
-    return o_error, m_error * commits[..., None], z_error * commits, *pending, keys_error, np.zeros_like(values), np.zeros(len(q))
+    return o_error, *errors, keys_error, np.zeros_like(values), np.zeros(len(q))
