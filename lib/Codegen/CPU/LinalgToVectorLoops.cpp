@@ -52,8 +52,9 @@ struct LinalgToVectorLoops
 
   void runOnOperation() override {
     if (vectorBits != 512 && vectorBits != 256 && vectorBits != 128) {
-      getOperation()->emitError("expected vector-bits to be 512, 256 or 128, got ")
-          << vectorBits;
+      emitError(getOperation()->getLoc(),
+                "expected vector-bits to be 512, 256 or 128, got ")
+          << vectorBits.getValue();
       return signalPassFailure();
     }
     SmallVector<Operation *> ops;

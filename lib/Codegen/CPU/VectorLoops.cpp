@@ -85,6 +85,10 @@ private:
   SmallVector<Value> addressOf(OpOperand &operand, Value row, Value column);
   Value loadElement(OpOperand &operand, Value row, Value column, Value mask);
   Value gatherLanes(OpOperand &operand, Value row, Value column);
+  bool isTransposed(OpOperand &operand, const RegisterTile &tile);
+  SmallVector<Value> loadTransposed(OpOperand &operand,
+                                    const RegisterTile &tile);
+  Value clampedLane(Value column, int64_t lane);
   void storeElement(OpOperand &init, Value value, Value row, Value column,
                     Value mask);
   Value clonePayloadOp(Operation *inner, IRMapping &map, Value row,
@@ -406,21 +410,59 @@ Value LoopEmitter::loadElement(OpOperand &operand, Value row, Value column,
   return vector::MaskedLoadOp::create(b, vector, source, address, mask, zero);
 }
 
+/// The loop index of \p lane of a vector at \p column. The lanes past a tail
+/// repeat its last element: nothing outside of a buffer may be touched.
+Value LoopEmitter::clampedLane(Value column, int64_t lane) {
+  Value last = arith::SubIOp::create(b, upper[plan.vectorDim], constant(1));
+  return arith::MinUIOp::create(
+      b, arith::AddIOp::create(b, column, constant(lane)), last);
+}
+
 Value LoopEmitter::gatherLanes(OpOperand &operand, Value row, Value column) {
   auto type = cast<MemRefType>(operand.get().getType());
   SmallVector<Value> lanes;
-  Value last =
-      arith::SubIOp::create(b, upper[plan.vectorDim], constant(1));
-  for (int64_t lane = 0; lane < plan.lanes; ++lane) {
-    // The lanes past a tail read its last element again: nothing outside of the
-    // buffer may be touched.
-    Value index = arith::MinUIOp::create(
-        b, arith::AddIOp::create(b, column, constant(lane)), last);
-    lanes.push_back(memref::LoadOp::create(b, operand.get(),
-                                           addressOf(operand, row, index)));
-  }
+  for (int64_t lane = 0; lane < plan.lanes; ++lane)
+    lanes.push_back(memref::LoadOp::create(
+        b, operand.get(),
+        addressOf(operand, row, clampedLane(column, lane))));
   return vector::FromElementsOp::create(b, vectorOf(type.getElementType()),
                                         lanes);
+}
+
+bool LoopEmitter::isTransposed(OpOperand &operand, const RegisterTile &tile) {
+  return plan.rowDim &&
+         static_cast<int64_t>(tile.rowIndex.size()) == plan.lanes &&
+         getAccess(op, operand, plan.vectorDim) == Access::Strided &&
+         getAccess(op, operand, *plan.rowDim) == Access::Contiguous;
+}
+
+/// The vectors of all rows of a square tile whose rows are contiguous in memory
+/// along the other loop: loaded that way, then interleaved log2(lanes) times.
+SmallVector<Value> LoopEmitter::loadTransposed(OpOperand &operand,
+                                               const RegisterTile &tile) {
+  auto type = cast<MemRefType>(operand.get().getType());
+  VectorType vector = vectorOf(type.getElementType());
+  int64_t lanes = plan.lanes, half = lanes / 2;
+  SmallVector<Value> rows;
+  for (int64_t lane = 0; lane < lanes; ++lane)
+    rows.push_back(vector::LoadOp::create(
+        b, vector, operand.get(),
+        addressOf(operand, tile.rowIndex.front(),
+                  clampedLane(tile.columnIndex.front(), lane))));
+  SmallVector<int64_t> low, high;
+  for (int64_t lane = 0; lane < half; ++lane) {
+    low.append({lane, lane + lanes});
+    high.append({lane + half, lane + half + lanes});
+  }
+  for (int64_t stage = 1; stage < lanes; stage *= 2) {
+    SmallVector<Value> next;
+    for (int64_t i = 0; i < half; ++i)
+      for (ArrayRef<int64_t> mask : {ArrayRef(low), ArrayRef(high)})
+        next.push_back(
+            vector::ShuffleOp::create(b, rows[i], rows[i + half], mask));
+    rows = next;
+  }
+  return rows;
 }
 
 void LoopEmitter::storeElement(OpOperand &init, Value value, Value row,
@@ -523,8 +565,11 @@ void LoopEmitter::evaluate(const RegisterTile &tile,
     bool byRow = plan.rowDim &&
                  getAccess(op, operand, *plan.rowDim) != Access::Uniform;
     bool byColumn = getAccess(op, operand, plan.vectorDim) != Access::Uniform;
-    Value &value = loaded[{operand.getOperandNumber(), byRow ? r : 0,
-                           byColumn ? c : 0}];
+    unsigned number = operand.getOperandNumber();
+    if (isTransposed(operand, tile) && !loaded.contains({number, 0, 0}))
+      for (auto [i, row] : llvm::enumerate(loadTransposed(operand, tile)))
+        loaded[{number, i, 0}] = row;
+    Value &value = loaded[{number, byRow ? r : 0, byColumn ? c : 0}];
     if (!value)
       value = loadElement(operand, tile.rowIndex[r], tile.columnIndex[c],
                           tile.mask);

@@ -163,10 +163,31 @@ static std::optional<unsigned> findRowDim(linalg::GenericOp op,
   return std::nullopt;
 }
 
+/// The parallel loop along which an input that is strided along the lanes is
+/// contiguous: a square tile of the two is loaded by rows and transposed.
+static std::optional<unsigned> findTransposedDim(linalg::GenericOp op,
+                                                 const VectorPlan &plan) {
+  SmallVector<unsigned> parallel;
+  op.getParallelDims(parallel);
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    if (getAccess(op, *input, plan.vectorDim) != Access::Strided)
+      continue;
+    for (unsigned dim : parallel)
+      if (dim != plan.vectorDim &&
+          getAccess(op, *input, dim) == Access::Contiguous)
+        return dim;
+  }
+  return std::nullopt;
+}
+
 static void chooseTile(linalg::GenericOp op, VectorPlan &plan) {
-  if (op.getNumReductionLoops() == 0)
-    return;
   SmallVector<int64_t> extents = op.getStaticLoopRanges();
+  if (op.getNumReductionLoops() == 0) {
+    plan.rowDim = findTransposedDim(op, plan);
+    if (plan.rowDim)
+      plan.rows = plan.lanes;
+    return;
+  }
   plan.rowDim = findRowDim(op, plan);
   if (plan.kind == VectorPlan::Kind::Lanes) {
     int64_t extent = extents[plan.vectorDim];

@@ -1,0 +1,147 @@
+// RUN: infini-opt %s --infini-attn-linalg-to-vector-loops --canonicalize --cse --split-input-file --verify-diagnostics | FileCheck %s
+// RUN: infini-opt %s --infini-attn-linalg-to-vector-loops=vector-bits=256 --split-input-file --verify-diagnostics | FileCheck %s --check-prefix=AVX2
+// RUN: not infini-opt %s --infini-attn-linalg-to-vector-loops=vector-bits=64 --split-input-file 2>&1 | FileCheck %s --check-prefix=BITS
+
+// BITS: error: expected vector-bits to be 512, 256 or 128, got 64
+
+// A contraction: blocks of rows in parallel, 4 x 4 vectors of accumulators in
+// registers, the product and its sum one rounding. 64 columns leave no tail.
+// CHECK-LABEL: @contraction
+// CHECK: scf.parallel
+// CHECK: scf.for {{.*}} step %c4
+// CHECK-COUNT-16: vector.load %arg2
+// CHECK: scf.for {{.*}} iter_args({{(%[^=]*= [^,]*, ){15}[^,]*}}) ->
+// CHECK-COUNT-16: math.fma
+// CHECK-COUNT-16: vector.store
+// A row by itself, by the same operations.
+// CHECK: scf.for
+// CHECK-COUNT-4: math.fma
+// CHECK-NOT: vector.create_mask
+
+// AVX2-LABEL: @contraction
+// AVX2: scf.for {{.*}} iter_args({{(%[^=]*= [^,]*, ){7}[^,]*}}) ->
+// AVX2-COUNT-8: math.fma {{.*}} : vector<8xf32>
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+func.func @contraction(%lhs: memref<?x128xf32>, %rhs: memref<128x64xf32>, %out: memref<?x64xf32>) {
+  linalg.generic {indexing_maps = [#lhs, #rhs, #out], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%lhs, %rhs : memref<?x128xf32>, memref<128x64xf32>) outs(%out : memref<?x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %0 = arith.mulf %a, %b : f32
+    %1 = arith.addf %c, %0 : f32
+    linalg.yield %1 : f32
+  }
+  return
+}
+
+// -----
+
+// A named operation and a copy take the same way; an unknown number of columns
+// ends in a masked vector.
+// CHECK-LABEL: @tail
+// CHECK: vector.load
+// CHECK: vector.store
+// CHECK: %[[MASK:.*]] = vector.create_mask %{{.*}} : vector<16xi1>
+// CHECK: vector.maskedload {{.*}}, %[[MASK]]
+// CHECK: vector.maskedstore {{.*}}, %[[MASK]]
+// CHECK: vector.broadcast %{{.*}} : f32
+func.func @tail(%in: memref<?xf32>, %out: memref<?xf32>, %filled: memref<8x16xf32>, %value: f32) {
+  memref.copy %in, %out : memref<?xf32> to memref<?xf32>
+  linalg.fill ins(%value : f32) outs(%filled : memref<8x16xf32>)
+  return
+}
+
+// -----
+
+// A sum along the contiguous dimension: lanes hold partial sums, folded in
+// halves, then added to the initial value; a masked step keeps the old sums.
+// CHECK-LABEL: @row_sum
+// CHECK: scf.for {{.*}} iter_args
+// CHECK: arith.addf {{.*}} : vector<16xf32>
+// CHECK: vector.create_mask
+// CHECK: arith.select
+// CHECK: vector.extract_strided_slice {{.*}}vector<16xf32> to vector<8xf32>
+// CHECK: arith.addf {{.*}} : vector<1xf32>
+// CHECK: memref.store
+func.func @row_sum(%in: memref<?x?xf32>, %out: memref<?xf32>) {
+  linalg.generic {indexing_maps = [affine_map<(m, k) -> (m, k)>, affine_map<(m, k) -> (m)>], iterator_types = ["parallel", "reduction"]}
+      ins(%in : memref<?x?xf32>) outs(%out : memref<?xf32>) {
+  ^bb0(%a: f32, %c: f32):
+    %0 = arith.addf %a, %c : f32
+    linalg.yield %0 : f32
+  }
+  return
+}
+
+// -----
+
+// A transposition: a square tile is loaded by rows and interleaved
+// log2(16) = 4 times, 16 shuffles each.
+// CHECK-LABEL: @transposition
+// CHECK-COUNT-16: vector.load
+// CHECK-COUNT-64: vector.shuffle
+// CHECK-COUNT-16: vector.store
+func.func @transposition(%in: memref<64x64xf32>, %out: memref<64x64xf32>) {
+  linalg.transpose ins(%in : memref<64x64xf32>) outs(%out : memref<64x64xf32>) permutation = [1, 0]
+  return
+}
+
+// -----
+
+// A table look-up keeps to one row of its table: a vector load at its column.
+// CHECK-LABEL: @lookup
+// CHECK: %[[ROW:.*]] = arith.index_cast
+// CHECK: vector.load %arg1[%[[ROW]], %{{.*}}]
+func.func @lookup(%tokens: memref<?xi32>, %table: memref<?x32xf32>, %out: memref<?x32xf32>) {
+  linalg.generic {indexing_maps = [affine_map<(t, d) -> (t)>, affine_map<(t, d) -> (t, d)>], iterator_types = ["parallel", "parallel"]}
+      ins(%tokens : memref<?xi32>) outs(%out : memref<?x32xf32>) {
+  ^bb0(%token: i32, %unused: f32):
+    %i = arith.index_cast %token : i32 to index
+    %d = linalg.index 1 : index
+    %e = memref.load %table[%i, %d] : memref<?x32xf32>
+    linalg.yield %e : f32
+  }
+  return
+}
+
+// -----
+
+// Inside of a parallel loop the loops are sequential.
+// CHECK-LABEL: @nested
+// CHECK: scf.parallel
+// CHECK-NOT: scf.parallel
+// CHECK: scf.for
+func.func @nested(%out: memref<8x?x16xf32>, %value: f32) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  scf.parallel (%i) = (%c0) to (%c8) step (%c1) {
+    %slice = memref.subview %out[%i, 0, 0] [1, 4, 16] [1, 1, 1] : memref<8x?x16xf32> to memref<4x16xf32, strided<[16, 1], offset: ?>>
+    linalg.fill ins(%value : f32) outs(%slice : memref<4x16xf32, strided<[16, 1], offset: ?>>)
+  }
+  return
+}
+
+// -----
+
+// What has no vector form says so.
+// CHECK-LABEL: @scalar
+// CHECK: memref.load
+func.func @scalar(%in: memref<8xi1>, %out: memref<8xi1>) {
+  // expected-remark @below {{becomes scalar loops: no vector form}}
+  linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+      ins(%in : memref<8xi1>) outs(%out : memref<8xi1>) {
+  ^bb0(%a: i1, %unused: i1):
+    linalg.yield %a : i1
+  }
+  return
+}
+
+// -----
+
+func.func @tensors(%value: f32, %init: tensor<8xf32>) -> tensor<8xf32> {
+  // expected-error @below {{'linalg.fill' op expected a structured operation on buffers}}
+  %0 = linalg.fill ins(%value : f32) outs(%init : tensor<8xf32>) -> tensor<8xf32>
+  return %0 : tensor<8xf32>
+}
