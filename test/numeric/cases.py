@@ -13,8 +13,8 @@ from zlib import crc32
 import numpy as np
 
 from pairwise import cover
-from reference import sigma
 from element_types import rounded
+from reference import memory_update, rope, sigma
 
 VALUES = dict(
     rule=("linear", "delta"),
@@ -33,6 +33,7 @@ VALUES = dict(
     query_offset=("none", "inside", "beyond"),
     keys_rotated=(False, True),
     reads=(False, True),
+    count=("zero", "inside", "last", "mixed"),
 )
 OPS = dict(  # compiled in; then what varies from run to run
     attention=(("rule", "dtype", "segment_length", "scale", "epsilon", "rotary", "lengths"),
@@ -46,6 +47,8 @@ OPS = dict(  # compiled in; then what varies from run to run
     gate=(("dtype",), ("tokens", "batch", "heads", "widths", "gate")),
     memory_scan=(("rule", "dtype", "segment_length", "epsilon", "lengths"),
                  ("tokens", "batch", "heads", "widths", "start")),
+    attention_step=(("rule", "dtype", "segment_length", "scale", "epsilon", "rotary", "lengths"),
+                    ("tokens", "batch", "heads", "widths", "start", "gate", "count")),
 )
 SEGMENT = 16  # N of the ops of one segment, whose tokens are a segment's
 FULL = ("rule", "dtype", "tokens", "lengths")  # every combination of these is run
@@ -166,6 +169,8 @@ def inputs(case):
     if case.program.reads:
         arguments["read_memory"], arguments["read_normalizer"] = memory, normalizer
         arguments["memory"], arguments["normalizer"] = initial_memory("memory", random, batch, kv_heads, width, value_width)
+    if case.program.op == "attention_step":
+        arguments |= open_segment(case, random, memory, normalizer, arguments["rotary_frequencies"])
     return {name: arguments[name] for name in OPERANDS[case.program.op] if arguments[name] is not None}
 
 
@@ -177,6 +182,8 @@ OPERANDS = dict(
     memory_update=("k", "v", "lengths", "read_memory", "read_normalizer", "memory", "normalizer"),
     gate=("a_mem", "a_dot", "gate"),
     memory_scan=("k", "v", "memory", "normalizer", "lengths"),
+    attention_step=("q", "k", "v", "gate", "lengths", "rotary_frequencies", "memory", "normalizer", "pending_memory",
+                    "pending_normalizer", "keys", "values", "count"),
 )
 
 
@@ -212,6 +219,23 @@ def frequencies(kind, width):
         return None
     pairs = max(1, width // 4) if kind.endswith("part") else width // 2
     return (10000.0 ** (-np.arange(pairs) / pairs)).astype(np.float32)
+
+
+def open_segment(case, random, memory, normalizer, rotary_frequencies):
+    """The state of a stream in the middle of a segment, as if count[b] tokens had come; NaN where none has yet."""
+    batch, _, kv_heads, _, width, value_width = case.shape
+    n, program = case.program.segment_length, case.program
+    count = {"zero": np.zeros(batch, np.int64), "inside": np.full(batch, n // 2), "last": np.full(batch, n - 1),
+             "mixed": random.integers(0, n, batch)}[case.count]
+    k = rounded(random.standard_normal((batch, kv_heads, n, width)).astype(np.float32), program.dtype)
+    v = rounded(random.standard_normal((batch, kv_heads, n, value_width)).astype(np.float32), program.dtype)
+    pending = memory_update(k, v, 0 * memory, 0 * normalizer, rule=program.rule, lengths=count, epsilon=program.epsilon,
+                            read_memory=memory, read_normalizer=normalizer)
+    position = np.broadcast_to(np.arange(n), (batch, n))
+    keys = rounded(rope(k, position, rotary_frequencies, program.rotary_style).astype(np.float32), program.dtype)
+    unused = (position >= count[:, None])[:, None, :, None]
+    return dict(pending_memory=pending[0].astype(np.float32), pending_normalizer=pending[1].astype(np.float32),
+                keys=np.where(unused, np.float32(np.nan), keys), values=np.where(unused, np.float32(np.nan), v), count=count)
 
 
 def some_queries(case, random, q):

@@ -128,7 +128,7 @@ def errors(case):
                else torch.from_numpy(np.array(x)) for name, x in arguments.items()}
     results = programs.call(sys.modules[__name__], case.program, tensors)
     record, share = {}, 0.0
-    for (name, (value, bound)), result in zip(programs.expected(case, arguments).items(), results, strict=True):
+    for (name, (value, bound)), result in zip(programs.expected_of_case(case).items(), results, strict=True):
         with np.errstate(invalid="ignore"):
             error = np.abs(result.double().numpy() - value)
         error = np.where(np.isnan(error), 0 if name == "log_sum_exp" else np.inf, error)  # -inf - -inf
@@ -141,6 +141,8 @@ def main():
     torch.set_num_threads(1)
     table = {}
     for op in cases.OPS:
+        if op not in globals():  # a step of a stream is attention in parts, which PyTorch would do no other way
+            continue
         shares = []
         for case in cases.grid(op):
             table[case.name], share = errors(case)

@@ -1,9 +1,11 @@
 """The .mlir text of each program of the grid, with every size dynamic, and its call in the reference."""
+from functools import cache
+
 import numpy as np
 
 import reference
 import tolerances
-from cases import OPERANDS
+from cases import OPERANDS, inputs
 
 # Results of each op: name, then rank and element type of its tensor ("a": the activation type).
 STATE = (("memory", "?x?x?x?xf32"), ("normalizer", "?x?x?xf32"))
@@ -15,10 +17,15 @@ RESULTS = dict(
     memory_update=STATE,
     gate=(("o", "?x?x?x?xa"),),
     memory_scan=(("memories", "?x?x?x?x?xf32"), ("normalizers", "?x?x?x?xf32"), *STATE),
+    attention_step=(("o", "?x?x?x?xa"), *STATE, ("pending_memory", "?x?x?x?xf32"), ("pending_normalizer", "?x?x?xf32"),
+                    ("keys", "?x?xNx?xa"), ("values", "?x?xNx?xa"), ("count", "?xi64")),
 )
 TYPES = dict(q="?x?x?x?xa", k="?x?x?x?xa", v="?x?x?x?xa", a_mem="?x?x?x?xa", a_dot="?x?x?x?xa", gate="?xf32",
              query_offset="?xi64", lengths="?xi64", rotary_frequencies="?xf32", memory="?x?x?x?xf32", normalizer="?x?x?xf32",
-             read_memory="?x?x?x?xf32", read_normalizer="?x?x?xf32")
+             read_memory="?x?x?x?xf32", read_normalizer="?x?x?xf32",
+             **dict(RESULTS["attention_step"][3:]))
+STATE_NAMES = tuple(name for name, _ in RESULTS["attention_step"][1:])
+CLAUSES = ("query_offset", "lengths", "rotary_frequencies", "read_memory", "read_normalizer")
 
 
 def operands(program):
@@ -29,33 +36,33 @@ def operands(program):
     return [name for name in OPERANDS[program.op] if name not in absent]
 
 
+def tensor(shape, program):
+    """The type of a tensor: "a" stands for the element type of activations, N for the segment length."""
+    shape = shape.replace("N", str(program.segment_length))
+    return f"tensor<{shape[:-1] + program.dtype if shape.endswith('a') else shape}>"
+
+
 def text(program):
-    """A function of the program's name over one op."""
-    def tensor(shape):
-        return f"tensor<{shape[:-1] + program.dtype if shape.endswith('a') else shape}>"
+    """A function of the program's name over one op, with an argument for each operand."""
     def types(names):
-        return ", ".join(tensor(TYPES[name]) for name in names)
-    has = operands(program)
-    arguments = ", ".join(f"%{name}: {tensor(TYPES[name])}" for name in has)
-    results = ", ".join(tensor(shape) for _, shape in RESULTS[program.op])
-    destination = program.op in ("attention", "segment")
-    inits = (["init"] if destination else []) + ["memory", "normalizer"]
-    plain = [name for name in has if name not in ("query_offset", "lengths", "rotary_frequencies", "read_memory",
-                                                  "read_normalizer")]
-    if destination or program.op == "memory_update":
-        plain = plain[:-2]
-        outs = f" outs({', '.join('%' + n for n in inits)} : {types(['v' if n == 'init' else n for n in inits])})"
-    else:
-        outs = ""
-    clauses = "".join(f" {word}({', '.join('%' + n for n in names)} : {types(names)})" for word, names in (
+        return ", ".join(tensor(TYPES["v" if name == "init" else name], program) for name in names)
+    def list_of(names):
+        return ", ".join("%" + name for name in names)
+    op, has = program.op, operands(program)
+    results = ", ".join(tensor(shape, program) for _, shape in RESULTS[op])
+    count = len(RESULTS[op])
+    outs = {"memory_update": ["memory", "normalizer"], "segment": ["init", "memory", "normalizer"],
+            "attention": ["init", "memory", "normalizer"], "attention_step": ["init", *STATE_NAMES]}.get(op, [])
+    plain = [name for name in has if name not in (*CLAUSES, *outs)]
+    clauses = [(word, [name for name in names if name in has]) for word, names in (
         ("query_offset", ["query_offset"]), ("lengths", ["lengths"]), ("rotary", ["rotary_frequencies"]),
-        ("reads", ["read_memory", "read_normalizer"])) if names[0] in has)
+        ("reads", ["read_memory", "read_normalizer"]))] + [("outs", outs)]
+    clauses = "".join(f" {word}({list_of(names)} : {types(names)})" for word, names in clauses if names)
+    arguments = ", ".join(f"%{name}: {types([name])}" for name in has)
     lines = [f"func.func @{program.name}({arguments}) -> ({results}) {{"]
-    if destination:
-        lines += init(tensor(TYPES["q"]))
-    lines += [f"  %r:{len(RESULTS[program.op])} = infini_attn.{program.op} {', '.join('%' + n for n in plain)}{clauses}{outs}"
-              f" {{{attributes(program)}}} : {types(plain)} -> {results}",
-              "  return " + ", ".join(f"%r#{i}" for i in range(len(RESULTS[program.op]))) + f" : {results}", "}"]
+    lines += init(tensor(TYPES["q"], program)) if "init" in outs else []
+    lines += [f"  %r:{count} = infini_attn.{op} {list_of(plain)}{clauses} {{{attributes(program)}}} : {types(plain)} -> {results}",
+              "  return " + ", ".join(f"%r#{i}" for i in range(count)) + f" : {results}", "}"]
     return "\n".join(lines) + "\n"
 
 
@@ -87,7 +94,7 @@ def call(module, program, arguments):
         options["rotary_style"] = program.rotary_style
     positional = []
     for name, x in arguments.items():
-        if name in ("query_offset", "lengths", "rotary_frequencies", "read_memory", "read_normalizer"):
+        if name in CLAUSES:
             options[name] = x
         else:
             positional.append(x)
@@ -97,10 +104,26 @@ def call(module, program, arguments):
     return results if isinstance(results, tuple) else (results,)
 
 
-def expected(case, arguments):
-    """What a case must give and how far from it a result may lie: {name: (float64 array, bound)}."""
+@cache
+def expected_of_case(case):
+    """expected() for the inputs of a case of the grid."""
+    return expected(case.program, inputs(case))
+
+
+def expected(program, arguments):
+    """What a program must give and how far from it a result may lie: {name: (float64 array, bound)}.
+
+    A bound of infinity: any bits may stand there (keys and values of an open segment that have not come yet).
+    """
     exact = {name: x if x.dtype == np.int64 or name == "rotary_frequencies" else x.astype(np.float64)
              for name, x in arguments.items()}
-    values, bounds = call(reference, case.program, exact), call(tolerances, case.program, exact)
-    return {name: (x, tolerances.stored(x, bound, case.program.dtype) if shape.endswith("a") else bound)
-            for (name, shape), x, bound in zip(RESULTS[case.program.op], values, bounds, strict=True)}
+    values, bounds = call(reference, program, exact), call(tolerances, program, exact)
+    names = [name for name, _ in RESULTS[program.op]]
+    result = {name: (x, tolerances.stored(x, bound, program.dtype) if name in ("o", "keys") else bound)
+              for name, x, bound in zip(names, values, bounds, strict=True)}
+    if program.op == "attention_step":
+        unused = np.arange(program.segment_length) >= result["count"][0][:, None]
+        for name in ("keys", "values"):
+            x, bound = result[name]
+            result[name] = np.nan_to_num(x), np.where(unused[:, None, :, None], np.inf, bound)
+    return result

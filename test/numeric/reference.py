@@ -279,3 +279,14 @@ class Stream:
             self.pending_memory[row] = 0
             self.pending_normalizer[row] = 0
             self.count[row] = 0
+
+
+def attention_step(q, k, v, logit, memory, normalizer, pending_memory, pending_normalizer, keys, values, count, *,
+                   segment_length, rule, lengths=None, **attributes):
+    """One chunk, with the state of Stream as arguments: (o, and the new state in the same order)."""
+    assert keys.shape[2] == values.shape[2] == segment_length
+    state = memory, normalizer, pending_memory, pending_normalizer, keys, values, count
+    stream = Stream(*(np.array(x) for x in state), rule, **attributes)
+    o = stream.step(q, k, v, logit, lengths=lengths)
+    return (o, stream.memory, stream.normalizer, stream.pending_memory, stream.pending_normalizer, stream.keys, stream.values,
+            stream.count)

@@ -6,8 +6,10 @@ No constant here is fitted; each is one of these:
 - U[precision], the same of the type that factors of a product are rounded to [S17]: P, sigma(q), sigma(k), U, M, and the
   rotated q and k; 0 where a product is f32. The result of an activation type is rounded once more, by U[dtype].
 - a sum of n terms: chain(n) = W min(n, 4 sqrt(n)) relative to the sum of their magnitudes. n is the worst case; 4 sqrt(n)
-  bounds independent roundings but for 1 sum in 1,500 (Higham and Mary 2019, theorem 2.4 with lambda = 4, in a tail that the
-  worst case of the other factors more than covers).
+  bounds independent roundings of mean zero (Higham and Mary 2019, theorem 2.4 with lambda = 4: but for 2 exp(-8), one in
+  1,500, if every rounding were as large as it can be; as their size is spread evenly, but for one in 10^10).
+- the factors of n products rounded: factors(a, b), in the same way the smaller of the worst case and 4 times the root of
+  the sum of squares.
 - exp, sin, cos in f32: 2 units in the last place, FUNCTION = 4 W.
 - f16 has no numbers below 2^-24: a factor rounded to it moves by TINY = 2^-25 at least.
 
@@ -34,12 +36,17 @@ def chain(n):
     return W * min(n, 4 * np.sqrt(n))
 
 
+def factors(a, b, u):
+    """Error of a @ b from rounding the elements of both by u."""
+    return u * np.minimum(2 * np.abs(a) @ np.abs(b), 4 * np.sqrt(2 * a ** 2 @ b ** 2))
+
+
 def stored(o, error, dtype):
     """The bound after o is rounded to an activation type."""
     return error + (U[dtype] * (np.abs(o) + error) + (2.0 ** -25 if dtype == "f16" else 0) if dtype != "f32" else 0)
 
 
-def rotated_magnitude(x, positions, frequencies, style):
+def rotated_magnitude(x, frequencies, style):
     """|x_i| + |x_j| in both places of a rotated pair (i, j): what a rotation's roundings are relative to."""
     if frequencies is None:
         return np.abs(x)
@@ -68,25 +75,32 @@ def segment_attention(q, k, v, *, query_offset=None, lengths=None, scale=None, r
     eye = np.broadcast_to(np.eye(keys), (batch, k.shape[1], keys, keys))
     weights, log_sum_exp = ref.segment_attention(q, k, eye, **options)
 
-    # S = scale q.k: a sum of Dk products; q and k rotated (angle exact, then sin, cos, two products, a sum) and rounded
-    size_q = rotated_magnitude(q, None, rotary_frequencies, rotary_style)
-    size_k = rotated_magnitude(k, None, None if keys_rotated else rotary_frequencies, rotary_style)
-    turns = 0 if rotary_frequencies is None else 1 if keys_rotated else 2
-    relative = chain(width) + 3 * W + turns * (FUNCTION + 3 * W + FACTOR[precision])
+    # S = scale q.k: a sum of Dk products; q and k rotated (sin, cos, two products, a sum), then rounded as factors
+    position = np.broadcast_to(np.arange(keys), (batch, keys))
+    offset = np.full(batch, keys - queries) if query_offset is None else np.asarray(query_offset)
+    style = rotary_frequencies, rotary_style
+    size_q, size_k = rotated_magnitude(q, *style), np.abs(k) if keys_rotated else rotated_magnitude(k, *style)
+    turned_q = ref.rope(q, offset[:, None] + np.arange(queries), *style)
+    turned_k = k if keys_rotated else ref.rope(k, position, *style)
+    turns = 0 if rotary_frequencies is None else 2
     score_size = scale * (size_q @ size_k[:, head].swapaxes(2, 3))
-    score_error = relative * score_size + 2 * turns * TINY[precision]
-    # P = exp(S - m): what the argument moves by (two roundings near |S|), the function, and P rounded as a factor
-    with np.errstate(invalid="ignore"):
-        finite = np.where(np.isfinite(log_sum_exp), log_sum_exp, 0)[..., None]
-    argument = score_error + 2 * W * (score_size + np.abs(finite))
-    p_error = argument + FUNCTION + FACTOR[precision]
-    size_v = np.abs(v[:, head])
-    o = weights @ v[:, head]
-    sums = chain(keys) + 4 * W  # one more scaling of the running sums, its product, the division
-    numerator = (weights * (p_error + sums) + TINY[precision] * (weights > 0)) @ size_v
-    denominator = (weights * (argument + FUNCTION + sums)).sum(axis=3, keepdims=True)
-    o_error = numerator + np.abs(o) * denominator
-    lse_error = (weights * (argument + FUNCTION + sums)).sum(axis=3) + 2 * W * np.abs(finite[..., 0]) + FUNCTION
+    score_error = (chain(width) + 3 * W + turns * (FUNCTION + 3 * W)) * score_size + 2 * turns * TINY[precision]
+    if turns:
+        score_error += factors(turned_q, turned_k[:, head].swapaxes(2, 3), scale * FACTOR[precision])
+    # P = exp(S - m): what the argument moves by (two roundings near |S|), the function; d o = sum_j dP_j (v_j - o)
+    finite = np.where(np.isfinite(log_sum_exp), log_sum_exp, 0)[..., None]
+    argument = score_error + 2 * W * (score_size + np.abs(finite)) + FUNCTION
+    values = v[:, head]
+    o = weights @ values
+    away = np.abs(values[:, :, None] - o[:, :, :, None])  # B x Hq x Nq x Nk x Dv
+    o_error = np.einsum("bhqk,bhqkv->bhqv", weights * argument, away)
+    # P rounded as a factor, in the numerator or in numerator and divisor; one more scaling of the running sums, the division
+    size = weights[..., None] * np.maximum(np.abs(values)[:, :, None], away)
+    o_error += FACTOR[precision] * np.minimum(size.sum(axis=3), 4 * np.sqrt((size ** 2).sum(axis=3)))
+    o_error += TINY[precision] * (weights > 0) @ np.abs(values)
+    sums = chain(keys) + 4 * W
+    o_error += sums * (weights @ np.abs(values) + np.abs(o))
+    lse_error = (weights * (argument + sums)).sum(axis=3) + 2 * W * np.abs(finite[..., 0]) + FUNCTION
     return o_error, lse_error
 
 
@@ -100,10 +114,13 @@ def memory_retrieve(q, memory, normalizer, *, lengths=None, epsilon=0.0, precisi
     features = ref.keep(valid, ref.sigma(q))
     read = ref.memory_retrieve(q, memory, normalizer, lengths=lengths, epsilon=epsilon)
     # numerator and divisor: sigma, both factors rounded, a sum of Dk products; then what M and z bring
-    relative = FUNCTION + 2 * FACTOR[precision] + chain(q.shape[3])
+    relative = FUNCTION + chain(q.shape[3])
     numerator = features @ (relative * np.abs(memory) + memory_error + TINY[precision])[:, head]
-    divisor = features @ normalizer[:, head, :, None]
-    divisor_error = features @ (relative * normalizer + normalizer_error + TINY[precision])[:, head, :, None] + W * epsilon
+    numerator += factors(features, memory[:, head], FACTOR[precision])
+    z = normalizer[:, head, :, None]
+    divisor = features @ z
+    divisor_error = features @ (relative * z + normalizer_error[:, head, :, None] + TINY[precision]) + W * epsilon
+    divisor_error += factors(features, z, FACTOR[precision])
     safe = np.where(divisor == 0, 1, divisor + epsilon)
     return np.where(divisor == 0, 0, (numerator + np.abs(read) * divisor_error) / safe) + 2 * W * np.abs(read)
 
@@ -120,11 +137,11 @@ def memory_update(k, v, memory, normalizer, *, rule, lengths=None, epsilon=0.0, 
         read = ref.memory_retrieve(k, *state, epsilon=epsilon)
         update = ref.keep(valid, update - read)
         update_error = ref.keep(valid, memory_retrieve(k, *state, epsilon=epsilon, precision=precision, **error))
-        update_error = update_error + (W + FACTOR[precision]) * np.abs(update) + TINY[precision]
-    relative = FUNCTION + FACTOR[precision] + chain(k.shape[2]) + W
+        update_error = update_error + W * np.abs(update) + TINY[precision]
+    relative = FUNCTION + chain(k.shape[2]) + W
     transposed = features.swapaxes(2, 3)
     new_memory, new_normalizer = memory + transposed @ update, normalizer + features.sum(axis=2)
-    m_error = memory_error + transposed @ (relative * np.abs(update) + update_error) + W * np.abs(new_memory)
+    m_error = memory_error + factors(transposed, update, FACTOR[precision]) + transposed @ (relative * np.abs(update) + update_error) + W * np.abs(new_memory)
     z_error = normalizer_error + (FUNCTION + chain(k.shape[2]) + W) * features.sum(axis=2) + W * new_normalizer
     return m_error, z_error
 
@@ -178,3 +195,37 @@ def memory_scan(k, v, memory, normalizer, *, segment_length, rule, lengths=None,
                                lengths=inside, epsilon=epsilon, precision=precision, memory_error=errors[0],
                                normalizer_error=errors[1])
     return m_errors, z_errors, *errors
+
+
+def attention_step(q, k, v, logit, memory, normalizer, pending_memory, pending_normalizer, keys, values, count, *,
+                   segment_length, rule, lengths=None, rotary_frequencies=None, rotary_style=ref.INTERLEAVED, **options):
+    """Errors of o (not yet rounded) and of each part of the new state.
+
+    Those of one `attention` over the open segment's tokens and the chunk, row by row: a step does no other arithmetic. The
+    memory has the error as of the last whole segment (none where none is whole [D2]), and what is pending the rest of it.
+    """
+    o_error, keys_error = np.zeros((*q.shape[:3], v.shape[3])), np.zeros_like(keys)
+    errors = [np.zeros_like(x) for x in (memory, normalizer, pending_memory, pending_normalizer)]
+    position = np.broadcast_to(np.arange(segment_length), keys.shape[::2])
+    back = None if rotary_frequencies is None else -rotary_frequencies
+    unrotated = ref.rope(keys, position, back, rotary_style)
+    no_queries = np.zeros((*q.shape[:2], segment_length, q.shape[3]))
+    for row, tokens in enumerate(np.full(len(q), q.shape[2]) if lengths is None else lengths):
+        one, opened = slice(row, row + 1), int(count[row])
+        whole = [np.concatenate([before[one, :, :opened], chunk[one, :, :tokens]], axis=2)
+                 for before, chunk in ((no_queries, q), (unrotated, k), (values, v))]
+        def bounds(end):
+            return attention(*(x[:, :, :end] for x in whole), logit, memory[one], normalizer[one], rule=rule,
+                             segment_length=segment_length, rotary_frequencies=rotary_frequencies, rotary_style=rotary_style,
+                             **options)
+        total = opened + int(tokens)
+        error, *last = bounds(total)
+        _, *committed = bounds(total - total % segment_length)
+        o_error[one, :, :tokens] = error[:, :, opened:]
+        for i, pending in enumerate((pending_memory, pending_normalizer)):
+            errors[i][one] = committed[i]
+            errors[2 + i][one] = last[i] - committed[i] + (W * np.abs(pending[one]) if total % segment_length else 0)
+    if rotary_frequencies is not None:
+        largest = max(np.abs(x).max(initial=0, where=np.isfinite(x)) for x in (k, keys))
+        keys_error += 2 * (FUNCTION + 3 * W) * largest
+    return o_error, *errors, keys_error, np.zeros_like(values), np.zeros(len(q))

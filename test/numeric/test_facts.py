@@ -1,0 +1,96 @@
+"""The facts F1-F5 of the specification, checked on compiled code."""
+import numpy as np
+import pytest
+
+import closed_forms
+import programs
+import reference
+import tolerances
+from cases import Program
+from checking import assert_close
+from sample import sample
+
+RULES = ("linear", "delta")
+LOOK_BACK = 100.0  # a gate logit that leaves the memory alone
+
+
+def attention(rule):
+    return Program("attention", rule=rule, segment_length=4)
+
+
+def bound_of(program, arguments):
+    """The bounds of programs.expected, for comparing with a closed form instead of the reference."""
+    return {name: bound for name, (_, bound) in programs.expected(program, arguments).items()}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_f1_constant_values(rule, run):
+    """[F1] Same K in every segment, V = v: linear reads v; delta reads v in segment 2, then v/2 for ever."""
+    program = attention(rule)
+    arguments = sample(program, tokens=24, memory="zero", gate=LOOK_BACK)
+    arguments["k"] = np.tile(arguments["k"][:, :, :4], (1, 1, 6, 1))
+    arguments["v"][:] = v = np.float32(1.5)
+    o = run(program, arguments)["o"]
+    expected = np.full(o.shape, v)
+    expected[:, :, :4] = 0
+    if rule == "delta":
+        expected[:, :, 8:] = v / 2
+    assert_close("o", o, expected, bound_of(program, arguments)["o"])
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_f2_no_recurrence(rule, run):
+    """[F2] P(Q) V and P(Q) (I + P(K))^-1 V, from a zero memory, the last segment a partial one."""
+    program = attention(rule)
+    arguments = sample(program, tokens=19, memory="zero")
+    q, k, v, gate, memory, normalizer = (x.astype(np.float64) for x in arguments.values())
+    closed = closed_forms.attention(q, k, v, gate, memory, normalizer, segment_length=4, rule=rule)
+    bounds, results = bound_of(program, arguments), run(program, arguments)
+    for name, value in zip(("o", "memory", "normalizer"), closed, strict=True):
+        assert_close(name, results[name], value, bounds[name])
+
+
+def test_f3_normalizer_is_a_fixed_direction(run):
+    """[F3] G_s z = dz: where M is z in every column and V is 0, delta subtracts exactly what z gains."""
+    program = Program("memory_update", rule="delta")
+    arguments = sample(program)
+    arguments["v"][:] = 0
+    z = arguments["normalizer"]
+    arguments["memory"] = np.repeat(z[..., None], arguments["memory"].shape[3], axis=3)
+    results, bounds = run(program, arguments), bound_of(program, arguments)
+    gained = results["normalizer"].astype(np.float64) - z
+    expected = np.repeat((z - gained)[..., None], results["memory"].shape[3], axis=3)
+    assert_close("memory", results["memory"], expected, bounds["memory"] + bounds["normalizer"][..., None])
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_f4_reads_are_bounded(rule, run):
+    """[F4] From a zero memory |A_mem| <= earlier segments * max|V|; linear: in the convex hull of V from segment 2 on."""
+    program = attention(rule)
+    arguments = sample(program, tokens=24, heads=(2, 1), memory="zero", gate=LOOK_BACK)
+    o, slack = run(program, arguments)["o"], bound_of(program, arguments)["o"]
+    v = arguments["v"]
+    earlier = (np.arange(24) // 4)[None, None, :, None]
+    assert (np.abs(o) <= earlier * np.abs(v).max(axis=(2, 3), keepdims=True) + slack).all()
+    if rule == "linear":
+        for s in range(1, 6):
+            now, past = slice(4 * s, 4 * s + 4), v[:, :, :4 * s]
+            assert (o[:, :, now] <= past.max(axis=2, keepdims=True) + slack[:, :, now]).all()
+            assert (o[:, :, now] >= past.min(axis=2, keepdims=True) - slack[:, :, now]).all()
+
+
+@pytest.mark.parametrize("style", ["interleaved", "halves"])
+def test_f5_offset_of_positions(style, run):
+    """[F5] A constant offset of all positions, here 11 put in beforehand, is not seen."""
+    program = Program("segment_attention", rotary_style=style)
+    arguments = sample(program)
+    shifted = dict(arguments)
+    for name in ("q", "k"):
+        shifted[name] = reference.rope(arguments[name].astype(np.float64), np.full((2, 13), 11),
+                                       arguments["rotary_frequencies"], style).astype(np.float32)
+    bounds = bound_of(program, arguments)
+    one, other = run(program, arguments), run(program, shifted)
+    for name in one:
+        # both results lie within the bound of the same value, but for the angles' f32 roundings and the shifted inputs'
+        assert_close(name, other[name], one[name], 4 * bounds[name] + 64 * tolerances.W)
+    assert np.abs(run(program, shifted | dict(k=arguments["k"]))["o"] - one["o"]).max() > 1e-2
