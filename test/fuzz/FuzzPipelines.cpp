@@ -37,6 +37,14 @@ namespace {
 constexpr const char *kPipelines[] = {
     "canonicalize,cse",
     "infini-attn-distribute",
+    "infini-attn-guard-lookups",
+    "infini-attn-prepare-entry",
+    "infini-attn-linalg-to-vector-loops",
+    "infini-attn-approximate-math",
+    "infini-attn-parallel-to-runtime",
+    "infini-attn-checks-to-runtime",
+    "infini-attn-to-linalg-pipeline",
+    "infini-attn-to-cpu-pipeline",
 };
 
 DialectRegistry &getRegistry() {
