@@ -9,6 +9,12 @@ from compiled import compile_library
 from element_types import BITS, decode, encode
 
 
+def pytest_configure(config):
+    """Marks of the grid's cases, by which ctest runs an op at a time."""
+    for name in ("compiled", *OPS):
+        config.addinivalue_line("markers", f"{name}: cases of the grid")
+
+
 @pytest.fixture(scope="session")
 def build():
     """build(text, *options): the compiled library of a module, loaded once a session."""

@@ -14,7 +14,9 @@ PEER = json.loads(Path(__file__).with_name("peer_errors.json").read_text())["cas
 CASES = [case for op in OPS for case in grid(op)]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.compiled
+@pytest.mark.parametrize("case", [pytest.param(case, marks=getattr(pytest.mark, case.program.op), id=case.name)
+                                  for case in CASES])
 def test_op(case, run):
     results = run(case.program, inputs(case))
     for name, (value, bound) in programs.expected_of_case(case).items():
