@@ -18,6 +18,8 @@
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/raw_ostream.h"
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
@@ -26,6 +28,15 @@ int main(int argc, char **argv) {
   mlir::infini_attn::registerAllDialects(registry);
   mlir::registerAllPasses();
   mlir::infini_attn::registerAllPasses();
+  auto [input, output] = mlir::registerAndParseCLIOptions(
+      argc, argv, "InfiniAttn optimizer driver\n", registry);
+  // The input is mapped into memory while the output is written.
+  if (input != "-" && llvm::sys::fs::equivalent(input, output)) {
+    llvm::errs() << "infini-opt: error: expected an output file other than the "
+                    "input, got '"
+                 << output << "'\n";
+    return 1;
+  }
   return mlir::asMainReturnCode(
-      mlir::MlirOptMain(argc, argv, "InfiniAttn optimizer driver\n", registry));
+      mlir::MlirOptMain(argc, argv, input, output, registry));
 }

@@ -64,10 +64,14 @@ struct LinalgToVectorLoops
           ops.push_back(op);
     });
     IRRewriter rewriter(&getContext());
-    for (Operation *op : ops)
-      if (failed(lower(rewriter, op)))
+    // Last to first: a fill is dropped by the operation that starts from it.
+    for (Operation *op : llvm::reverse(ops))
+      if (!dropped.contains(op) && failed(lower(rewriter, op)))
         return signalPassFailure();
+    dropped.clear();
   }
+
+  DenseSet<Operation *> dropped;
 
   LogicalResult lower(IRRewriter &rewriter, Operation *op) {
     rewriter.setInsertionPoint(op);
@@ -94,6 +98,9 @@ struct LinalgToVectorLoops
     if (std::optional<cpu::VectorPlan> plan =
             cpu::planVectorLoops(generic, vectorBits / 32)) {
       cpu::emitVectorLoops(rewriter, generic, *plan);
+      for (linalg::FillOp fill : plan->fills)
+        if (fill && dropped.insert(fill).second)
+          rewriter.eraseOp(fill);
     } else {
       generic.emitRemark("becomes scalar loops: no vector form");
       if (failed(linalg::linalgOpToLoops(rewriter, generic)))

@@ -256,11 +256,13 @@ void LoopEmitter::emitTile(Value row, int64_t rows, Value column,
         arith::AddIOp::create(b, column, constant(c * plan.lanes)));
 
   Accumulators accumulators;
-  for (OpOperand &init : op.getDpsInitsMutable()) {
+  for (auto [fill, init] : llvm::zip(plan.fills, op.getDpsInitsMutable())) {
     bool isRead = op.payloadUsesValueFromOperand(&init);
+    Value start = fill ? toVector(fill.value()) : Value();
     for (Value r : tile.rowIndex)
       for (Value c : tile.columnIndex)
-        accumulators.push_back(isRead ? loadElement(init, r, c, mask) : Value());
+        accumulators.push_back(isRead && !fill ? loadElement(init, r, c, mask)
+                                               : start);
   }
 
   SmallVector<unsigned> reductions;
@@ -344,7 +346,9 @@ void LoopEmitter::emitReduceTile(Value row, int64_t rows) {
   for (auto [index, init] : llvm::enumerate(op.getDpsInitsMutable()))
     for (Value r : tile.rowIndex) {
       SmallVector<Value> address = addressOf(init, r, {});
-      Value old = memref::LoadOp::create(b, init.get(), address);
+      Value old = plan.fills[index]
+                      ? plan.fills[index].value()
+                      : memref::LoadOp::create(b, init.get(), address);
       Value sum = combine(combiners[index], old,
                           combineLanes(combiners[index], sums[i++]));
       memref::StoreOp::create(b, sum, init.get(), address);

@@ -208,6 +208,29 @@ static void chooseTile(linalg::GenericOp op, VectorPlan &plan) {
     plan.rows = std::clamp<int64_t>(extents[*plan.rowDim], 1, plan.rows);
 }
 
+/// The fill that alone determines what \p init holds when \p op begins: on a
+/// buffer that nothing else has seen in between.
+static linalg::FillOp findFill(linalg::GenericOp op, OpOperand &init) {
+  Value buffer = init.get();
+  if (!op.payloadUsesValueFromOperand(&init) ||
+      !buffer.getDefiningOp<memref::AllocOp>())
+    return {};
+  linalg::FillOp fill;
+  for (Operation *user : buffer.getUsers()) {
+    if (user == op)
+      continue;
+    if (user->getBlock() != op->getBlock())
+      return {};
+    if (!user->isBeforeInBlock(op))
+      continue;
+    auto candidate = dyn_cast<linalg::FillOp>(user);
+    if (!candidate || fill)
+      return {};
+    fill = candidate;
+  }
+  return fill;
+}
+
 std::optional<VectorPlan> cpu::planVectorLoops(linalg::GenericOp op,
                                                int64_t lanes) {
   VectorPlan plan;
@@ -242,5 +265,7 @@ std::optional<VectorPlan> cpu::planVectorLoops(linalg::GenericOp op,
   if (!best)
     return std::nullopt;
   chooseTile(op, plan);
+  for (OpOperand &init : op.getDpsInitsMutable())
+    plan.fills.push_back(findFill(op, init));
   return plan;
 }

@@ -51,6 +51,9 @@ struct VectorPlan {
   std::optional<unsigned> rowDim;
   int64_t rows = 1;
   int64_t columns = 1;
+  /// For each output the fill that it starts from, or null: such an output is
+  /// not read, and the fill need not be done.
+  SmallVector<linalg::FillOp> fills;
 };
 
 /// A plan for `op` with vectors of `lanes` lanes, or nothing where its payload

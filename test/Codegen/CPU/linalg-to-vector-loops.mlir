@@ -145,3 +145,35 @@ func.func @tensors(%value: f32, %init: tensor<8xf32>) -> tensor<8xf32> {
   %0 = linalg.fill ins(%value : f32) outs(%init : tensor<8xf32>) -> tensor<8xf32>
   return %0 : tensor<8xf32>
 }
+
+// -----
+
+// A contraction that starts from a fill of a buffer that nobody else saw begins
+// with the value in registers; the fill is gone, and nothing is read.
+// CHECK-LABEL: @fill_then_contract
+// CHECK: %[[OUT:.*]] = memref.alloc
+// CHECK-NOT: vector.load %[[OUT]]
+// CHECK: return
+func.func @fill_then_contract(%lhs: memref<8x4xf32>, %rhs: memref<4x16xf32>) -> memref<8x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %out = memref.alloc() : memref<8x16xf32>
+  linalg.fill ins(%zero : f32) outs(%out : memref<8x16xf32>)
+  linalg.matmul ins(%lhs, %rhs : memref<8x4xf32>, memref<4x16xf32>) outs(%out : memref<8x16xf32>)
+  return %out : memref<8x16xf32>
+}
+
+// -----
+
+// Not where something else wrote to the buffer in between, or has a view of it.
+// CHECK-LABEL: @fill_then_other
+// CHECK: %[[OUT:.*]] = memref.alloc
+// CHECK: vector.load %[[OUT]]
+// CHECK: return
+func.func @fill_then_other(%lhs: memref<8x4xf32>, %rhs: memref<4x16xf32>) -> memref<8x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %out = memref.alloc() : memref<8x16xf32>
+  %row = memref.subview %out[3, 0] [1, 16] [1, 1] : memref<8x16xf32> to memref<1x16xf32, strided<[16, 1], offset: 48>>
+  linalg.fill ins(%zero : f32) outs(%out : memref<8x16xf32>)
+  linalg.matmul ins(%lhs, %rhs : memref<8x4xf32>, memref<4x16xf32>) outs(%out : memref<8x16xf32>)
+  return %out : memref<8x16xf32>
+}

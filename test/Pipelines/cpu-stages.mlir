@@ -1,0 +1,23 @@
+// The order of the stages is a contract: each requires what the one before it
+// ensures.
+// RUN: infini-opt %s --infini-attn-to-cpu-pipeline=vector-bits=256 --dump-pass-pipeline 2>&1 | FileCheck %s
+// RUN: infini-opt %s --infini-attn-to-linalg-pipeline --dump-pass-pipeline 2>&1 | FileCheck %s --check-prefix=PLAIN
+
+// CHECK: infini-attn-guard-lookups
+// CHECK: infini-attn-distribute
+// CHECK: linalg-fuse-elementwise-ops
+// CHECK: infini-attn-prepare-entry
+// CHECK: one-shot-bufferize{{.*}}bufferize-function-boundaries=true
+// CHECK: ownership-based-buffer-deallocation
+// CHECK: scf-forall-to-parallel
+// CHECK: infini-attn-linalg-to-vector-loops{vector-bits=256}
+// CHECK: infini-attn-approximate-math
+// CHECK: infini-attn-parallel-to-runtime
+// CHECK: infini-attn-checks-to-runtime
+// CHECK: convert-scf-to-cf
+// CHECK: reconcile-unrealized-casts
+
+// PLAIN: one-shot-bufferize
+// PLAIN: convert-linalg-to-loops
+// PLAIN: reconcile-unrealized-casts
+module {}
