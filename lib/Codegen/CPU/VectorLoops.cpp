@@ -195,8 +195,11 @@ void LoopEmitter::emitColumns(Value rowFrom, Value rowTo) {
   if (known && *known % step == 0)
     return;
   forLoop(whole, extent, plan.lanes, {}, [&](Value column, ValueRange) {
-    Value left = arith::SubIOp::create(b, extent, column);
-    Value mask = vector::CreateMaskOp::create(b, vectorOf(b.getI1Type()), left);
+    Value mask;
+    if (!known || *known % plan.lanes != 0) {
+      Value left = arith::SubIOp::create(b, extent, column);
+      mask = vector::CreateMaskOp::create(b, vectorOf(b.getI1Type()), left);
+    }
     emitRows(rowFrom, rowTo, column, 1, mask);
     return SmallVector<Value>();
   });

@@ -4,29 +4,29 @@
 
 // BITS: error: expected vector-bits to be 512, 256 or 128, got 64
 
-// A contraction: blocks of rows in parallel, 4 x 4 vectors of accumulators in
-// registers, the product and its sum one rounding. 64 columns leave no tail.
+// A contraction: blocks of rows in parallel, 8 x 3 vectors of accumulators in
+// registers, the product and its sum one rounding. 48 columns leave no tail.
 // CHECK-LABEL: @contraction
 // CHECK: scf.parallel
-// CHECK: scf.for {{.*}} step %c4
-// CHECK-COUNT-16: vector.load %arg2
-// CHECK: scf.for {{.*}} iter_args({{(%[^=]*= [^,]*, ){15}[^,]*}}) ->
-// CHECK-COUNT-16: math.fma
-// CHECK-COUNT-16: vector.store
+// CHECK: scf.for {{.*}} step %c8
+// CHECK-COUNT-24: vector.load %arg2
+// CHECK: scf.for {{.*}} iter_args({{(%[^=]*= [^,]*, ){23}[^,]*}}) ->
+// CHECK-COUNT-24: math.fma
+// CHECK-COUNT-24: vector.store
 // A row by itself, by the same operations.
 // CHECK: scf.for
-// CHECK-COUNT-4: math.fma
+// CHECK-COUNT-3: math.fma
 // CHECK-NOT: vector.create_mask
 
 // AVX2-LABEL: @contraction
-// AVX2: scf.for {{.*}} iter_args({{(%[^=]*= [^,]*, ){7}[^,]*}}) ->
-// AVX2-COUNT-8: math.fma {{.*}} : vector<8xf32>
+// AVX2: scf.for {{.*}} iter_args({{(%[^=]*= [^,]*, ){11}[^,]*}}) ->
+// AVX2-COUNT-12: math.fma {{.*}} : vector<8xf32>
 #lhs = affine_map<(m, n, k) -> (m, k)>
 #rhs = affine_map<(m, n, k) -> (k, n)>
 #out = affine_map<(m, n, k) -> (m, n)>
-func.func @contraction(%lhs: memref<?x128xf32>, %rhs: memref<128x64xf32>, %out: memref<?x64xf32>) {
+func.func @contraction(%lhs: memref<?x128xf32>, %rhs: memref<128x48xf32>, %out: memref<?x48xf32>) {
   linalg.generic {indexing_maps = [#lhs, #rhs, #out], iterator_types = ["parallel", "parallel", "reduction"]}
-      ins(%lhs, %rhs : memref<?x128xf32>, memref<128x64xf32>) outs(%out : memref<?x64xf32>) {
+      ins(%lhs, %rhs : memref<?x128xf32>, memref<128x48xf32>) outs(%out : memref<?x48xf32>) {
   ^bb0(%a: f32, %b: f32, %c: f32):
     %0 = arith.mulf %a, %b : f32
     %1 = arith.addf %c, %0 : f32
