@@ -30,7 +30,7 @@ VALUES = dict(
     widths=((8, 8), (16, 8), (4, 12), (5, 3), (64, 64)),
     start=("zero", "memory", "mixed"),
     gate=("local", "memory", "infinite", "zero", "logits"),
-    query_offset=("none", "inside", "beyond"),
+    query_offset=("none", "last", "inside", "beyond"),
     keys_rotated=(False, True),
     reads=(False, True),
     count=("zero", "inside", "last", "mixed"),
@@ -110,7 +110,7 @@ def program_of(op, row):
     return Program(op, rule=row.get("rule"), dtype=row["dtype"], segment_length=row.get("segment_length"),
                    scale=row.get("scale"), epsilon=row.get("epsilon", 0.0),
                    rotary_style=None if rotary == "none" else rotary.split("-")[0],
-                   has_lengths=row.get("lengths", "none") != "none", has_offset=row.get("query_offset", "none") != "none",
+                   has_lengths=row.get("lengths", "none") != "none", has_offset=row.get("query_offset") in ("inside", "beyond"),
                    keys_rotated=row.get("keys_rotated", False), reads=row.get("reads", False))
 
 
@@ -141,7 +141,9 @@ def hiding(op, row):
 def kinds_of(factor, presence):
     """The values of a factor that a program with this presence (or style) can run."""
     if presence == "given":
-        return [x for x in VALUES[factor] if x != "none"]
+        return [x for x in VALUES[factor] if x not in ("none", "last")]
+    if factor == "query_offset":
+        return ["none", "last"]
     return [x for x in VALUES[factor] if x.split("-")[0] == presence]
 
 
@@ -164,7 +166,7 @@ def inputs(case):
         query_offset=None, lengths=some_lengths(getattr(case, "lengths", "none"), random, case),
         rotary_frequencies=frequencies(getattr(case, "rotary", "none"), width),
         read_memory=None, read_normalizer=None, memory=memory, normalizer=normalizer)
-    if case.program.has_offset:
+    if getattr(case, "query_offset", "none") != "none":
         arguments["q"], arguments["query_offset"] = some_queries(case, random, q)
     if case.program.reads:
         arguments["read_memory"], arguments["read_normalizer"] = memory, normalizer
@@ -239,8 +241,8 @@ def open_segment(case, random, memory, normalizer, rotary_frequencies):
 
 
 def some_queries(case, random, q):
-    """Queries that stand anywhere among the keys, or also before the first and past the last."""
+    """About half the queries, and where they stand: at the end without an operand, anywhere among the keys, also beyond them."""
     tokens = q.shape[2]
     q = q[:, :, :max(tokens // 2, min(tokens, 1))]
-    low, high = (0, tokens - q.shape[2]) if case.query_offset == "inside" else (-2, tokens)
-    return q, random.integers(low, high + 1, len(q))
+    low, high = (-2, tokens) if case.query_offset == "beyond" else (0, tokens - q.shape[2])
+    return q, None if case.query_offset == "last" else random.integers(low, high + 1, len(q))

@@ -1,0 +1,60 @@
+"""Passes between infini_attn operations: what they make computes the same, to the bit where [S16] asks for it."""
+import numpy as np
+import pytest
+
+import programs
+from cases import Program
+from checking import assert_close, assert_same_bits
+from compiled import infini_opt
+from conftest import call
+from sample import ATTENTION, sample
+
+SCHEDULES = ("sequential", "two-phase")
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("program", ATTENTION.values(), ids=lambda p: f"{p.rule}-{p.dtype}")
+def test_segment_sequence(program, schedule, run, build):
+    """Either schedule gives the bits that the compiler's own choice gives, whatever the lengths."""
+    text = infini_opt(programs.text(program), f"--infini-attn-segment-sequence=schedule={schedule}")
+    assert "infini_attn.attention" not in text and ("memory_scan" in text) == (schedule == "two-phase")
+    library = build(text)
+    for tokens, lengths in ((23, [23, 14, 3]), (15, [15, 15, 10]), (4, [4, 0, 2]), (0, [0, 0, 0])):
+        arguments = sample(program, batch=3, tokens=tokens, lengths=lengths)
+        expected, results = run(program, arguments), call(library, program, arguments)
+        for name in expected:
+            assert_same_bits(name, expected[name], results[name])
+
+
+def parts(rule, dtype):
+    """A segment in its four operations, under the name of the program that is one operation."""
+    fused = Program("segment", rule=rule, dtype=dtype)
+    activation, memory, normalizer = f"tensor<?x?x?x?x{dtype}>", "tensor<?x?x?x?xf32>", "tensor<?x?x?xf32>"
+    gate = "tensor<?xf32>"
+    return fused, f"""
+func.func @{fused.name}(%q: {activation}, %k: {activation}, %v: {activation}, %gate: {gate}, %memory: {memory},
+    %normalizer: {normalizer}) -> ({activation}, {memory}, {normalizer}) {{
+  %dot = infini_attn.segment_attention %q, %k, %v : {activation}, {activation}, {activation} -> {activation}
+  %mem = infini_attn.memory_retrieve %q, %memory, %normalizer : {activation}, {memory}, {normalizer} -> {activation}
+  %o = infini_attn.gate %mem, %dot, %gate : {activation}, {activation}, {gate} -> {activation}
+  %m, %z = infini_attn.memory_update %k, %v outs(%memory, %normalizer : {memory}, {normalizer})
+    {{rule = #infini_attn.update_rule<{rule}>}} : {activation}, {activation} -> {memory}, {normalizer}
+  return %o, %m, %z : {activation}, {memory}, {normalizer}
+}}
+"""
+
+
+@pytest.mark.parametrize("dtype", ["f32", "bf16", "f16"])
+@pytest.mark.parametrize("rule", ["linear", "delta"])
+def test_fuse_segment(rule, dtype, run, build):
+    """Four operations fused are the operation `segment`, to the bit; unfused they are as close to float64, but for the
+    rounding of a_mem and a_dot to their type."""
+    program, text = parts(rule, dtype)
+    fused = infini_opt(text, "--infini-attn-fuse-segment")
+    assert "infini_attn.segment " in fused and "memory_retrieve" not in fused
+    arguments = sample(program)
+    one, apart, together = run(program, arguments), call(build(text), program, arguments), call(build(fused), program, arguments)
+    for name, (value, bound) in programs.expected(program, arguments).items():
+        assert_same_bits(name, one[name], together[name])
+        rounding = 0 if name != "o" or dtype == "f32" else 2.0 ** (-8 if dtype == "bf16" else -11) * np.abs(arguments["v"]).max() * 4
+        assert_close(name, apart[name], value, bound + rounding)
