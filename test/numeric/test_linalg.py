@@ -1,0 +1,123 @@
+"""The CPU pipeline on plain linalg: contractions, reductions and elementwise operations of all layouts and sizes with tails."""
+from math import prod
+
+import numpy as np
+import pytest
+
+import tolerances
+from checking import assert_close
+from element_types import BITS, encode, rounded
+
+SIZES = (0, 1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 48, 65, 100)
+CONTRACTIONS = ("mk,kn->mn", "mk,nk->mn", "km,kn->mn", "km,nk->nm", "bmk,bkn->bmn", "bhmk,bhnk->bhmn", "bmk,kn->bmn", "mk,k->m",
+                "k,kn->n", "mkj,kjn->mn", "m,n->mn", "k,k->")
+MAPS = ("mn->mn", "mn->nm", "m->mn", "n->mn", "bmn->nbm")
+REDUCTIONS = ("mn->m", "mn->n", "bmn->bn", "n->")
+
+
+def affine_map(letters, order):
+    names = ", ".join(f"d{i}" for i in range(len(order)))
+    return f"affine_map<({names}) -> ({', '.join(f'd{order.index(x)}' for x in letters)})>"
+
+
+def tensor(letters, dtype):
+    return f"tensor<{'?x' * len(letters)}{dtype}>"
+
+
+def generic(name, spec, dtype, body, start):
+    """A function over one linalg.generic: inputs of `dtype` as in the einsum-like spec, an f32 result filled with `start`.
+
+    body: lines over %a, %b (inputs as f32) and %c (the result so far), giving %r.
+    """
+    inputs, output = spec.split("->")
+    inputs = inputs.split(",")
+    order = output + "".join(dict.fromkeys(x for letters in inputs for x in letters if x not in output))
+    lines = [f"func.func @{name}({', '.join(f'%x{i}: {tensor(x, dtype)}' for i, x in enumerate(inputs))}"
+             + "".join(f", %like{x}: tensor<?xf32>" for x in output if not any(x in i for i in inputs))
+             + f") -> {tensor(output, 'f32')} {{"]
+    sizes = []
+    for x in output:
+        i = next((i for i, letters in enumerate(inputs) if x in letters), None)
+        source, kind, at = (f"%like{x}", "tensor<?xf32>", 0) if i is None else (f"%x{i}", tensor(inputs[i], dtype), inputs[i].index(x))
+        lines += [f"  %at{x} = arith.constant {at} : index", f"  %n{x} = tensor.dim {source}, %at{x} : {kind}"]
+        sizes.append(f"%n{x}")
+    kinds = ", ".join(f'"{"parallel" if x in output else "reduction"}"' for x in order)
+    maps = ", ".join(affine_map(x, order) for x in (*inputs, output))
+    scalars = [f"%i{i}: {dtype}" for i in range(len(inputs))]
+    widen = [f"    %{'ab'[i]} = " + (f"arith.extf %i{i} : {dtype} to f32" if dtype != "f32" else f"arith.addf %i{i}, %zero : f32")
+             for i in range(len(inputs))]
+    ins = f"ins({', '.join(f'%x{i}' for i in range(len(inputs)))} : {', '.join(tensor(x, dtype) for x in inputs)})"
+    out = tensor(output, "f32")
+    lines += [f"  %start = arith.constant {start} : f32", "  %zero = arith.constant -0.0 : f32",
+              f"  %empty = tensor.empty({', '.join(sizes)}) : {out}",
+              f"  %init = linalg.fill ins(%start : f32) outs(%empty : {out}) -> {out}",
+              f"  %result = linalg.generic {{indexing_maps = [{maps}], iterator_types = [{kinds}]}} {ins} outs(%init : {out}) {{",
+              f"  ^bb0({', '.join(scalars)}, %c: f32):", *widen, *(f"    {line}" for line in body), "    linalg.yield %r : f32",
+              f"  }} -> {out}", f"  return %result : {out}", "}"]
+    return "\n".join(lines) + "\n"
+
+
+MULTIPLY_ADD = ["%p = arith.mulf %a, %b : f32", "%r = arith.addf %c, %p : f32"]
+ADD = ["%r = arith.addf %c, %a : f32"]
+LARGEST = ["%r = arith.maximumf %c, %a : f32"]
+EXP = ["%r = math.exp %a : f32"]
+SIGMA = ["%one = arith.constant 1.0 : f32", "%more = arith.addf %a, %one : f32", "%small = math.exp %a : f32",
+         "%up = arith.cmpf ogt, %a, %zero : f32", "%r = arith.select %up, %more, %small : f32"]
+
+
+def programs():
+    """(name, text, spec, dtype, kind) of each function."""
+    for dtype in ("f32", "bf16", "f16"):
+        for i, spec in enumerate(CONTRACTIONS):
+            yield f"contract{i}_{dtype}", generic(f"contract{i}_{dtype}", spec, dtype, MULTIPLY_ADD, "0.0"), spec, dtype, "sum"
+        for i, spec in enumerate(REDUCTIONS):
+            yield f"sum{i}_{dtype}", generic(f"sum{i}_{dtype}", spec, dtype, ADD, "0.0"), spec, dtype, "sum"
+            yield f"max{i}_{dtype}", generic(f"max{i}_{dtype}", spec, dtype, LARGEST, "0xFF800000"), spec, dtype, "max"
+        for i, spec in enumerate(MAPS):
+            yield f"exp{i}_{dtype}", generic(f"exp{i}_{dtype}", spec, dtype, EXP, "0.0"), spec, dtype, "exp"
+            yield f"sigma{i}_{dtype}", generic(f"sigma{i}_{dtype}", spec, dtype, SIGMA, "0.0"), spec, dtype, "sigma"
+
+
+PROGRAMS = list(programs())
+
+
+@pytest.fixture(scope="module")
+def library(build):
+    return build("".join(text for _, text, *_ in PROGRAMS))
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: f"{p[0]}:{p[2]}")
+def test_linalg(program, library):
+    name, _, spec, dtype, kind = program
+    inputs, output = spec.split("->")
+    inputs = inputs.split(",")
+    letters = sorted({x for part in (*inputs, output) for x in part})
+    random = np.random.default_rng(len(spec))
+    for trial in range(24):
+        size = dict(zip(letters, random.choice(SIZES[:10] if len(letters) > 3 else SIZES, len(letters))))
+        if trial:  # one trial with sizes of 0 at most
+            size = {x: max(1, int(n)) for x, n in size.items()}
+        arrays = [rounded(2 * random.standard_normal([size[x] for x in part]).astype(np.float32), dtype) for part in inputs]
+        likes = [np.zeros(size[x], np.float32) for x in output if not any(x in part for part in inputs)]
+        result, = library.call(name, [encode(x, dtype).reshape(x.shape) for x in arrays] + likes, [(len(output), np.float32)])
+        value, bound = expected(kind, spec, [x.astype(np.float64) for x in arrays], size)
+        assert_close(f"{spec} {size}", result, value, bound)
+
+
+def expected(kind, spec, arrays, size):
+    """(float64 value, bound) of one call."""
+    inputs, output = spec.split("->")
+    if kind in ("exp", "sigma"):
+        x = arrays[0]
+        x = np.exp(x) if kind == "exp" else np.where(x > 0, x + 1, np.exp(np.minimum(x, 0)))
+        missing = [letter for letter in output if letter not in inputs]
+        for letter in missing:
+            x = np.repeat(x[..., None], size[letter], axis=-1)
+        value = np.transpose(x, [(inputs + "".join(missing)).index(letter) for letter in output])
+        return value, tolerances.FUNCTION * value
+    if kind == "max":
+        axes = tuple(i for i, letter in enumerate(inputs) if letter not in output)
+        return arrays[0].max(axis=axes, initial=-np.inf), 0
+    terms = prod(n for letter, n in size.items() if letter not in output)
+    value = np.einsum(spec, *arrays)
+    return value, (tolerances.chain(max(1, terms)) + tolerances.W) * np.einsum(spec, *map(np.abs, arrays))
