@@ -10,15 +10,27 @@ from torch import nn
 from torch.nn import functional as F
 
 
-def sigma(x):
-    """x + 1 if x > 0 else exp(x) [S2]; the clamp keeps exp's unused branch from making inf * 0 in the gradient."""
-    return torch.where(x > 0, x + 1, torch.exp(torch.clamp(x, max=0)))
+class Sigma(torch.autograd.Function):
+    """x + 1 if x > 0 else exp(x) [S2], written max(x, 0) + exp(min(x, 0)); the derivative is min(1, sigma(x))."""
+
+    @staticmethod
+    def forward(context, x):
+        y = x.clamp(max=0).exp_().add_(x.clamp(min=0))
+        context.save_for_backward(y)
+        return y
+
+    @staticmethod
+    def backward(context, gradient):
+        return gradient * context.saved_tensors[0].clamp(max=1)
+
+
+sigma = Sigma.apply
 
 
 def divide(numerator, denominator):
     """numerator / denominator, 0 where the denominator is 0 [S9]; numerator [..., Dv], denominator [..., 1]."""
     empty = denominator == 0
-    return torch.where(empty, 0, numerator / torch.where(empty, 1, denominator))
+    return numerator * torch.where(empty, 0, 1 / torch.where(empty, 1, denominator))
 
 
 class Matrix(nn.Module):
@@ -62,8 +74,7 @@ class Layer(nn.Module):
         M, z, memory = self.scan(sigma(k), v, memory, factors)
         queries = sigma(q)
         read = divide(queries @ M[:, first:], queries @ z[:, first:].unsqueeze(-1))
-        gate = torch.sigmoid(self.gate).view(-1, 1, 1)
-        mixed = gate * read + (1 - gate) * local
+        mixed = local.lerp(read, torch.sigmoid(self.gate).view(-1, 1, 1))  # (1 - g) local + g read [S5]
         x = x[:, first:] + self.output(mixed.transpose(2, 3).flatten(3))
         return x + self.down(F.silu(self.up(self.mlp_norm(x)))), memory
 
@@ -91,10 +102,11 @@ class Layer(nn.Module):
 
 
 def rotate(x, rotary):
-    """Interleaved pairs (x[2i], x[2i+1]) turned by position * frequency_i [S11]; x [..., N, Dk], rotary [N, Dk/2] x 2."""
-    cos, sin = rotary
-    even, odd = x[..., 0::2], x[..., 1::2]
-    return torch.stack([even * cos - odd * sin, even * sin + odd * cos], -1).flatten(-2)
+    """Interleaved pairs (x[2i], x[2i+1]) turned by position * frequency_i [S11]: a complex product.
+
+    x [..., N, Dk]; rotary complex [N, Dk/2], exp(i angle).
+    """
+    return torch.view_as_real(torch.view_as_complex(x.unflatten(-1, (-1, 2))) * rotary).flatten(-2)
 
 
 class Model(nn.Module):
@@ -116,7 +128,7 @@ class Model(nn.Module):
         Right padding of the last segment is harmless as long as the state is not used: a token sees only earlier ones.
         """
         angles = torch.arange(self.segment)[:, None] * self.rotary_frequencies
-        rotary = (angles.cos(), angles.sin())
+        rotary = torch.polar(torch.ones_like(angles), angles)
         x = self.embedding(tokens.unflatten(1, (-1, self.segment)))
         state = state or [None] * len(self.layers)
         after = []
