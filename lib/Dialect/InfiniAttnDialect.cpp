@@ -9,6 +9,8 @@
 #include "infini_attn/Dialect/InfiniAttn.h"
 
 #include "mlir/Bytecode/BytecodeImplementation.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
@@ -66,8 +68,9 @@ void InfiniAttnDialect::initialize() {
   addInterfaces<InfiniAttnBytecodeInterface>();
 }
 
-LogicalResult InfiniAttnDialect::verifyRegionArgAttribute(
-    Operation *op, unsigned, unsigned, NamedAttribute attribute) {
+LogicalResult
+InfiniAttnDialect::verifyRegionArgAttribute(Operation *op, unsigned, unsigned,
+                                            NamedAttribute attribute) {
   if (attribute.getName() != kArgNameAttr)
     return op->emitOpError("got unknown argument attribute ")
            << attribute.getName();

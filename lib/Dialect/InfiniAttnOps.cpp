@@ -30,10 +30,16 @@ using namespace mlir::infini_attn;
 // Type inference
 //===----------------------------------------------------------------------===//
 
-/// The type of `value` if it is a tensor of `rank`. Inference runs before
-/// verification, so that nothing may be taken for granted here.
-static RankedTensorType rankedOrNull(Value value, int64_t rank) {
-  auto type = dyn_cast<RankedTensorType>(value.getType());
+/// The type of ODS operand `index` if it is one tensor of `rank`. Inference may
+/// run before verification, so that nothing may be taken for granted here.
+template <typename Adaptor>
+static RankedTensorType rankedOrNull(Adaptor adaptor, unsigned index,
+                                     int64_t rank) {
+  ValueRange operands = adaptor.getOperands();
+  auto [start, length] = adaptor.getODSOperandIndexAndLength(index);
+  if (length != 1 || start >= operands.size())
+    return {};
+  auto type = dyn_cast<RankedTensorType>(operands[start].getType());
   return type && type.getRank() == rank ? type : RankedTensorType();
 }
 
@@ -50,29 +56,27 @@ static bool areCompatible(TypeRange lhs, TypeRange rhs) {
 LogicalResult SegmentAttentionOp::inferReturnTypes(
     MLIRContext *context, std::optional<Location> location, Adaptor adaptor,
     SmallVectorImpl<Type> &results) {
-  auto q = rankedOrNull(adaptor.getQ(), 4), v = rankedOrNull(adaptor.getV(), 4);
+  auto q = rankedOrNull(adaptor, 0, 4), v = rankedOrNull(adaptor, 2, 4);
   if (!q || !v)
     return emitOptionalError(location, "expected q and v of rank 4");
   ArrayRef<int64_t> qShape = q.getShape();
   results.push_back(RankedTensorType::get(
       {qShape[0], qShape[1], qShape[2], v.getDimSize(3)}, q.getElementType()));
   if (adaptor.getReturnLse())
-    results.push_back(RankedTensorType::get(qShape.take_front(3),
-                                            Float32Type::get(context)));
+    results.push_back(
+        RankedTensorType::get(qShape.take_front(3), Float32Type::get(context)));
   return success();
 }
 
 LogicalResult MemoryRetrieveOp::inferReturnTypes(
     MLIRContext *, std::optional<Location> location, Adaptor adaptor,
     SmallVectorImpl<Type> &results) {
-  auto q = rankedOrNull(adaptor.getQ(), 4),
-       memory = rankedOrNull(adaptor.getMemory(), 4);
+  auto q = rankedOrNull(adaptor, 0, 4), memory = rankedOrNull(adaptor, 1, 4);
   if (!q || !memory)
     return emitOptionalError(location, "expected q and memory of rank 4");
-  results.push_back(
-      RankedTensorType::get({q.getDimSize(0), q.getDimSize(1), q.getDimSize(2),
-                             memory.getDimSize(3)},
-                            q.getElementType()));
+  results.push_back(RankedTensorType::get(
+      {q.getDimSize(0), q.getDimSize(1), q.getDimSize(2), memory.getDimSize(3)},
+      q.getElementType()));
   return success();
 }
 
@@ -80,26 +84,27 @@ LogicalResult GateOp::inferReturnTypes(MLIRContext *,
                                        std::optional<Location> location,
                                        Adaptor adaptor,
                                        SmallVectorImpl<Type> &results) {
-  auto aDot = rankedOrNull(adaptor.getADot(), 4);
+  auto aDot = rankedOrNull(adaptor, 1, 4);
   if (!aDot)
     return emitOptionalError(location, "expected a_dot of rank 4");
   results.push_back(aDot);
   return success();
 }
 
-LogicalResult MemoryScanOp::inferReturnTypes(
-    MLIRContext *, std::optional<Location> location, Adaptor adaptor,
-    SmallVectorImpl<Type> &results) {
-  auto k = rankedOrNull(adaptor.getK(), 4),
-       memory = rankedOrNull(adaptor.getMemory(), 4),
-       normalizer = rankedOrNull(adaptor.getNormalizer(), 3);
+LogicalResult MemoryScanOp::inferReturnTypes(MLIRContext *,
+                                             std::optional<Location> location,
+                                             Adaptor adaptor,
+                                             SmallVectorImpl<Type> &results) {
+  auto k = rankedOrNull(adaptor, 0, 4), memory = rankedOrNull(adaptor, 2, 4),
+       normalizer = rankedOrNull(adaptor, 3, 3);
   if (!k || !memory || !normalizer)
     return emitOptionalError(
         location, "expected k and memory of rank 4 and normalizer of rank 3");
-  int64_t length = adaptor.getSegmentLength();
-  if (length < 1)
+  IntegerAttr attribute = adaptor.getSegmentLengthAttr();
+  if (!attribute || attribute.getInt() < 1)
     return emitOptionalError(location, "expected segment_length >= 1, got ",
-                             length);
+                             attribute);
+  int64_t length = attribute.getInt();
   int64_t tokens = k.getDimSize(2);
   int64_t segments = ShapedType::isDynamic(tokens)
                          ? ShapedType::kDynamic

@@ -43,7 +43,8 @@ struct Tile {
 };
 } // namespace
 
-// The cuts of each operation's operands, one an ODS operand, and of its results.
+// The cuts of each operation's operands, one an ODS operand, and of its
+// results.
 // clang-format off
 static ArrayRef<Cut> operandCuts(SegmentAttentionOp) {
   static const Cut cuts[] = {Cut::QueryHeads, Cut::KeyHeads, Cut::KeyHeads, Cut::Rows, Cut::Rows, Cut::Whole};
@@ -147,9 +148,10 @@ template <typename Op>
 static SmallVector<Range> iterationDomain(OpBuilder &b, Op op) {
   SmallVector<Range> domain;
   for (int64_t dim : {0, 1})
-    domain.push_back({b.getIndexAttr(0),
-                      tensor::getMixedSize(b, op.getLoc(), domainTensor(op), dim),
-                      b.getIndexAttr(1)});
+    domain.push_back(
+        {b.getIndexAttr(0),
+         tensor::getMixedSize(b, op.getLoc(), domainTensor(op), dim),
+         b.getIndexAttr(1)});
   return domain;
 }
 
@@ -173,7 +175,8 @@ static FailureOr<TilingResult> tileOp(OpBuilder &b, Op op,
         operands.push_back(operand);
         continue;
       }
-      SmallVector<OpFoldResult> cutSizes = tensor::getMixedSizes(b, loc, operand);
+      SmallVector<OpFoldResult> cutSizes =
+          tensor::getMixedSizes(b, loc, operand);
       SmallVector<OpFoldResult> cutOffsets;
       cutTensor(b, loc, cut, tile, cutOffsets, cutSizes);
       SmallVector<OpFoldResult> strides(cutSizes.size(), b.getIndexAttr(1));

@@ -33,7 +33,11 @@ def InfiniAttnDialect : Dialect {
     A function argument may carry a string attribute `infini_attn.name`: the
     name under which tools bind a file or a weight to it.
   }];
-  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+  // Those whose operations canonicalization makes.
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
   let useDefaultAttributePrinterParser = 1;
   let hasRegionArgAttrVerify = 1;
   let extraClassDeclaration = [{

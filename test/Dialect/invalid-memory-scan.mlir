@@ -1,0 +1,417 @@
+// RUN: infini-opt %s -verify-diagnostics -split-input-file
+
+// (C1) one element type
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xbf16>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected v of element type 'f32' as k, got 'bf16'}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<2x2x9x8xf32>, tensor<2x2x9x6xbf16>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C2) equal letters are equal sizes
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<1x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected B of v to be 2 as in k, got 1}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<2x2x9x8xf32>, tensor<1x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C2) equal letters are equal sizes
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x4x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected Hkv of v to be 2 as in k, got 4}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<2x2x9x8xf32>, tensor<2x4x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C2) equal letters are equal sizes
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x8x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected T of v to be 9 as in k, got 8}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<2x2x9x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C2) equal letters are equal sizes
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>, %lengths: tensor<3xi64>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected B of lengths to be 2 as in k, got 3}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer lengths(%lengths : tensor<3xi64>)
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C2) equal letters are equal sizes
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<1x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected B of memory to be 2 as in k, got 1}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<1x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<1x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C2) equal letters are equal sizes
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x1x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected Hkv of memory to be 2 as in k, got 1}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<2x1x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x1x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C2) equal letters are equal sizes
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x6x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected Dk of memory to be 8 as in k, got 6}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<2x2x6x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x6x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C2) equal letters are equal sizes
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x8xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected Dv of memory to be 6 as in v, got 8}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<2x2x8x8xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x8xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C2) equal letters are equal sizes
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<1x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected B of normalizer to be 2 as in k, got 1}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<1x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<1x2x8xf32>
+  return
+}
+
+// -----
+
+// (C2) equal letters are equal sizes
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x1x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected Hkv of normalizer to be 2 as in k, got 1}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x1x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x1x8xf32>
+  return
+}
+
+// -----
+
+// (C2) equal letters are equal sizes
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x6xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected Dk of normalizer to be 8 as in k, got 6}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x6xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x6xf32>
+  return
+}
+
+// -----
+
+// (C2) equal letters are equal sizes
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected B of memories to be 2 as in k, got 1}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<1x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C2) equal letters are equal sizes
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected Hkv of memories to be 2 as in k, got 1}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x1x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C2) equal letters are equal sizes
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected Dk of memories to be 8 as in k, got 6}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x6x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C2) equal letters are equal sizes
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected Dv of memories to be 6 as in v, got 8}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x8xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C2) equal letters are equal sizes
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected Dk of normalizers to be 8 as in k, got 6}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C2) equal letters are equal sizes
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected Dk of new_memory to be 8 as in k, got 6}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x6x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C2) equal letters are equal sizes
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected Dk of new_normalizer to be 8 as in k, got 6}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x6xf32>
+  return
+}
+
+// -----
+
+// (C3) no head and no width of 0
+func.func @f(%k: tensor<2x0x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected Hkv of k >= 1, got 0}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<2x0x9x8xf32>, tensor<2x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C3) no head and no width of 0
+func.func @f(%k: tensor<2x2x9x0xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected Dk of k >= 1, got 0}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<2x2x9x0xf32>, tensor<2x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C3) no head and no width of 0
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x0xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected Dv of v >= 1, got 0}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<2x2x9x8xf32>, tensor<2x2x9x0xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C4) no encodings
+func.func @f(%k: tensor<2x2x9x8xf32, 7>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected k without an encoding, got 'tensor<2x2x9x8xf32, 7 : i64>'}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<2x2x9x8xf32, 7>, tensor<2x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C5) bytes fit in 63 bits
+func.func @f(%k: tensor<4611686018427387904x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected k of less than 2^63 bytes, got 'tensor<4611686018427387904x2x9x8xf32>'}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<4611686018427387904x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C5) bytes fit in 63 bits
+func.func @f(%k: tensor<4611686018427387904x2x0x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected k of less than 2^63 bytes, got 'tensor<4611686018427387904x2x0x8xf32>'}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<4611686018427387904x2x0x8xf32>, tensor<2x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C6) S = ceil(T / N)
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected S of memories to be 3 as in k and segment_length, got 2}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x2x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C6) S = ceil(T / N)
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected S of normalizers to be 3 as in k and segment_length, got 4}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x4x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C6) S = ceil(T / N)
+func.func @f(%k: tensor<2x2x0x8xf32>, %v: tensor<2x2x0x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected S of memories to be 0 as in k and segment_length, got 1}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4}
+      : tensor<2x2x0x8xf32>, tensor<2x2x0x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x1x8x6xf32>, tensor<2x2x0x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C7) epsilon is finite and not negative
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected a finite epsilon >= 0, got -9.9999999999999995E-7}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4, epsilon = -1.0e-6 : f64}
+      : tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C7) epsilon is finite and not negative
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected a finite epsilon >= 0, got +Inf}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4, epsilon = 0x7FF0000000000000 : f64}
+      : tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C7) epsilon is finite and not negative
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected a finite epsilon >= 0, got NaN}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4, epsilon = 0x7FF8000000000000 : f64}
+      : tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C8) precision fits the element type
+func.func @f(%k: tensor<2x2x9x8xbf16>, %v: tensor<2x2x9x6xbf16>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected precision ieee or 'bf16' for activations of 'bf16', got f16}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4, precision = #infini_attn.precision<f16>}
+      : tensor<2x2x9x8xbf16>, tensor<2x2x9x6xbf16>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C8) precision fits the element type
+func.func @f(%k: tensor<2x2x9x8xf16>, %v: tensor<2x2x9x6xf16>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected precision ieee or 'f16' for activations of 'f16', got bf16}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4, precision = #infini_attn.precision<bf16>}
+      : tensor<2x2x9x8xf16>, tensor<2x2x9x6xf16>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C8) precision fits the element type
+func.func @f(%k: tensor<2x2x9x8xbf16>, %v: tensor<2x2x9x6xbf16>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected precision ieee or 'bf16' for activations of 'bf16', got bf16x3}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4, precision = #infini_attn.precision<bf16x3>}
+      : tensor<2x2x9x8xbf16>, tensor<2x2x9x6xbf16>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C8) precision fits the element type
+func.func @f(%k: tensor<2x2x9x8xf16>, %v: tensor<2x2x9x6xf16>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected precision ieee or 'f16' for activations of 'f16', got bf16x6}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4, precision = #infini_attn.precision<bf16x6>}
+      : tensor<2x2x9x8xf16>, tensor<2x2x9x6xf16>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C8) precision fits the element type
+func.func @f(%k: tensor<2x2x9x8xbf16>, %v: tensor<2x2x9x6xbf16>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected precision ieee or 'bf16' for activations of 'bf16', got tf32}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4, precision = #infini_attn.precision<tf32>}
+      : tensor<2x2x9x8xbf16>, tensor<2x2x9x6xbf16>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C9) segment_length >= 1
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected segment_length >= 1, got 0}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = 0}
+      : tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C9) segment_length >= 1
+func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.memory_scan' op expected segment_length >= 1, got -4}}
+  %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
+      {rule = #infini_attn.update_rule<delta>, segment_length = -4}
+      : tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
