@@ -15,6 +15,7 @@
 #define INFINI_ATTN_INITALL_H
 
 #include "infini_attn/Codegen/CPU/Passes.h"
+#include "infini_attn/Conversion/Passes.h"
 #include "infini_attn/Dialect/InfiniAttn.h"
 #include "infini_attn/Pipelines/Pipelines.h"
 #include "infini_attn/Transforms/Passes.h"
@@ -29,6 +30,7 @@ inline void registerAllDialects(DialectRegistry &registry) {
 /// Registers every pass and pipeline of InfiniAttn with the global registry.
 inline void registerAllPasses() {
   registerInfiniAttnTransformsPasses();
+  registerInfiniAttnConversionPasses();
   cpu::registerInfiniAttnCPUPasses();
   registerPipelines();
 }

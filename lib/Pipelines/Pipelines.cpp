@@ -15,6 +15,7 @@
 #include "infini_attn/Pipelines/Pipelines.h"
 
 #include "infini_attn/Codegen/CPU/Passes.h"
+#include "infini_attn/Conversion/Passes.h"
 #include "infini_attn/Transforms/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
@@ -35,6 +36,7 @@ using namespace mlir::infini_attn;
 
 /// infini_attn, linalg, tensor -> linalg, scf, tensor
 static void addDecomposition(OpPassManager &pm) {
+  pm.addPass(createConvertInfiniAttnToLinalg());
   // Constants and casts that the decomposition left behind would hide static
   // shapes from the stages below.
   pm.addPass(createCanonicalizerPass());

@@ -1,0 +1,42 @@
+//===- Passes.td - infini_attn to linalg -------------------*- tablegen -*-===//
+//
+// Part of the InfiniAttn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef INFINI_ATTN_CONVERSION_PASSES_TD
+#define INFINI_ATTN_CONVERSION_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ConvertInfiniAttnToLinalg : Pass<"convert-infini-attn-to-linalg"> {
+  let summary = "decompose the operations of one segment into linalg";
+  let description = [{
+    Each operation of one segment becomes the linalg operations of its
+    equations (docs/spec.md), for any target.
+
+        memory_retrieve(q, M, z)
+        =>
+        s = sigma(q)^T;  a = M^T s;  d = z s;  o = (a / d)^T, 0 where d is 0
+
+    Products have their queries along the innermost loop, so that a backend
+    whose vectors run along that loop reduces nothing across lanes. Lengths and
+    offsets outside of their range are reported by `cf.assert`; code after it
+    is safe all the same.
+
+    Requires: `attention`, `memory_scan` and `attention_step` were expanded by
+    `infini-attn-segment-sequence` and `infini-attn-expand-step`. Ensures: no
+    infini_attn operation is left. A precision other than `ieee`, `bf16` and
+    `f16` is an error that names it.
+  }];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::cf::ControlFlowDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
+#endif // INFINI_ATTN_CONVERSION_PASSES_TD

@@ -1,0 +1,327 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of the InfiniAttn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// Decomposes the operations of one segment into linalg.
+///
+//===----------------------------------------------------------------------===//
+
+#include "Equations.h"
+
+#include "infini_attn/Conversion/Passes.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+namespace mlir::infini_attn {
+#define GEN_PASS_DEF_CONVERTINFINIATTNTOLINALG
+#include "infini_attn/Conversion/Passes.h.inc"
+} // namespace mlir::infini_attn
+
+using namespace mlir;
+using namespace mlir::infini_attn;
+
+//===----------------------------------------------------------------------===//
+// What the operations have in common
+//===----------------------------------------------------------------------===//
+
+/// The type that factors of a product are rounded to [S17].
+template <typename Op>
+static FailureOr<Type> factorType(Op op, RankedTensorType activation) {
+  Type element = activation.getElementType();
+  Builder b(op.getContext());
+  if (!op.getPrecision())
+    return element;
+  switch (*op.getPrecision()) {
+  case Precision::Ieee:
+    return Type(b.getF32Type());
+  case Precision::Bf16:
+    return Type(b.getBF16Type());
+  case Precision::F16:
+    return Type(b.getF16Type());
+  default:
+    return op.emitOpError("expected precision ieee, bf16 or f16, which "
+                          "convert-infini-attn-to-linalg has, got ")
+           << stringifyPrecision(*op.getPrecision());
+  }
+}
+
+/// 1 / sqrt(Dk), or what the attribute says [S10].
+template <typename Op> static Value makeScale(LinalgBuilder &b, Op op) {
+  if (op.getScale())
+    return b.f32(op.getScaleAttr().getValueAsDouble());
+  OpFoldResult width = b.size(op.getQ(), 3);
+  if (std::optional<int64_t> known = getConstantIntValue(width))
+    return b.f32(1.0 / std::sqrt(static_cast<double>(*known)));
+  Value dynamic = arith::SIToFPOp::create(
+      b, b.getF32Type(),
+      arith::IndexCastOp::create(b, b.getI64Type(),
+                                 cast<Value>(width)));
+  return arith::DivFOp::create(b, b.f32(1), math::SqrtOp::create(b, dynamic));
+}
+
+/// Reports a count of \p counts outside of [0, \p limit].
+static void checkCounts(LinalgBuilder &b, Value counts, OpFoldResult limit,
+                        StringRef message) {
+  Location loc = b.getLoc();
+  Value upper = arith::IndexCastOp::create(
+      b, b.getI64Type(), getValueOrCreateConstantIndexOp(b, loc, limit));
+  Value rows = getValueOrCreateConstantIndexOp(b, loc, b.size(counts, 0));
+  Value zero = arith::ConstantIndexOp::create(b, 0),
+        one = arith::ConstantIndexOp::create(b, 1);
+  auto loop = scf::ForOp::create(b, zero, rows, one);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Value count = tensor::ExtractOp::create(b, counts, loop.getInductionVar());
+  // Unsigned: a negative count is a large one.
+  Value inside =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ule, count, upper);
+  cf::AssertOp::create(b, inside, message);
+}
+
+/// numerator[v, q] * reciprocal[q] as the payload sees them; 0 where the
+/// reciprocal is 0, whatever the numerator holds [S9], [S14].
+static Value divide(LinalgBuilder &b, Value numerator, Value reciprocal) {
+  Value isZero = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, reciprocal,
+                                       b.f32(0));
+  return arith::SelectOp::create(
+      b, isZero, b.f32(0), arith::MulFOp::create(b, numerator, reciprocal));
+}
+
+static Value narrow(LinalgBuilder &b, Type type, Value value) {
+  return type.isF32() ? value
+                      : arith::TruncFOp::create(b, type, value).getResult();
+}
+
+/// An empty tensor of \p type grouped like \p q, to be written by row of tokens.
+static Value emptyGrouped(LinalgBuilder &b, Value q, OpFoldResult width,
+                          Type element) {
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, b.getLoc(), q);
+  sizes[4] = width;
+  return tensor::EmptyOp::create(b, sizes, element);
+}
+
+/// o[q, v] = quotient[v, q]
+static Value finish(LinalgBuilder &b, const Quotient &quotient, Value init) {
+  Type element = getElementTypeOrSelf(init);
+  return b.generic("bhgqv",
+                   {{quotient.numerator, "bhgvq"}, {quotient.reciprocal, "bhgq"}},
+                   {init, "bhgqv"}, [&](ValueRange args) {
+                     return narrow(b, element, divide(b, args[0], args[1]));
+                   });
+}
+
+/// o = sigmoid(gate) * a_mem + (1 - sigmoid(gate)) * a_dot  [S5]
+static Value mix(LinalgBuilder &b, Value gate, Value aMem, Value aDot) {
+  Value weight = b.sigmoid(gate);
+  Value rest = arith::SubFOp::create(b, b.f32(1), weight);
+  return arith::AddFOp::create(b, arith::MulFOp::create(b, weight, aMem),
+                               arith::MulFOp::create(b, rest, aDot));
+}
+
+//===----------------------------------------------------------------------===//
+// Operations
+//===----------------------------------------------------------------------===//
+
+static LogicalResult convert(RewriterBase &rewriter, SegmentAttentionOp op) {
+  LinalgBuilder b(op.getLoc(), rewriter);
+  FailureOr<Type> factor = factorType(op, op.getQ().getType());
+  if (failed(factor))
+    return failure();
+  OpFoldResult keys = b.size(op.getK(), 2);
+  if (op.getLengths())
+    checkCounts(b, op.getLengths(), keys,
+                "expected lengths between 0 and the number of keys");
+  if (op.getQueryOffset())
+    checkCounts(b, op.getQueryOffset(), keys,
+                "expected a query_offset between 0 and the number of keys");
+  SegmentContext context{*factor, op.getLengths()};
+  LocalOptions options{op.getQueryOffset(), makeScale(b, op),
+                       {op.getRotaryFrequencies(), op.getRotaryStyle()},
+                       op.getKeysRotated()};
+  Value q = groupHeads(b, op.getQ(), op.getK());
+  LocalAttention local =
+      attendLocally(b, context, options, q, op.getK(), op.getV());
+  auto type = op.getO().getType();
+  Value o = finish(b, local.result,
+                   emptyGrouped(b, q, b.size(op.getV(), 3),
+                                type.getElementType()));
+  SmallVector<Value> results{ungroupHeads(b, o, type)};
+  if (op.getLse()) {
+    // lse = m + log(l), -inf for a query that sees no key
+    SmallVector<OpFoldResult> sizes =
+        tensor::getMixedSizes(b, b.getLoc(), local.rowSum);
+    Value lse = b.generic(
+        "bhgq",
+        {{local.rowMax, "bhgq"},
+         {local.rowSum, "bhgq"},
+         {local.result.reciprocal, "bhgq"}},
+        {b.empty(sizes), "bhgq"}, [&](ValueRange args) -> Value {
+          Value sum = arith::AddFOp::create(
+              b, args[0], math::LogOp::create(b, args[1]).getResult());
+          Value isEmpty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
+                                                args[2], b.f32(0));
+          return arith::SelectOp::create(
+              b, isEmpty, b.f32(-std::numeric_limits<double>::infinity()), sum);
+        });
+    Value flat = tensor::CollapseShapeOp::create(
+        b, lse, ArrayRef<ReassociationIndices>{{0}, {1, 2}, {3}});
+    if (flat.getType() != op.getLse().getType())
+      flat = tensor::CastOp::create(b, op.getLse().getType(), flat);
+    results.push_back(flat);
+  }
+  rewriter.replaceOp(op, results);
+  return success();
+}
+
+static LogicalResult convert(RewriterBase &rewriter, MemoryRetrieveOp op) {
+  LinalgBuilder b(op.getLoc(), rewriter);
+  FailureOr<Type> factor = factorType(op, op.getQ().getType());
+  if (failed(factor))
+    return failure();
+  if (op.getLengths())
+    checkCounts(b, op.getLengths(), b.size(op.getQ(), 2),
+                "expected lengths between 0 and the number of tokens");
+  SegmentContext context{*factor, op.getLengths(),
+                         op.getEpsilon().convertToDouble()};
+  Value q = groupHeads(b, op.getQ(), op.getMemory());
+  Quotient read = retrieve(b, context, q, op.getMemory(), op.getNormalizer());
+  auto type = op.getO().getType();
+  Value o = finish(b, read,
+                   emptyGrouped(b, q, b.size(op.getMemory(), 3),
+                                type.getElementType()));
+  rewriter.replaceOp(op, ungroupHeads(b, o, type));
+  return success();
+}
+
+static LogicalResult convert(RewriterBase &rewriter, MemoryUpdateOp op) {
+  LinalgBuilder b(op.getLoc(), rewriter);
+  FailureOr<Type> factor = factorType(op, op.getK().getType());
+  if (failed(factor))
+    return failure();
+  if (op.getLengths())
+    checkCounts(b, op.getLengths(), b.size(op.getK(), 2),
+                "expected lengths between 0 and the number of tokens");
+  SegmentContext context{*factor, op.getLengths(),
+                         op.getEpsilon().convertToDouble()};
+  bool reads = static_cast<bool>(op.getReadMemory());
+  auto [memory, normalizer] =
+      update(b, context, op.getRule(), op.getK(), op.getV(),
+             reads ? op.getReadMemory() : op.getMemory(),
+             reads ? op.getReadNormalizer() : op.getNormalizer(),
+             op.getMemory(), op.getNormalizer());
+  rewriter.replaceOp(op, {memory, normalizer});
+  return success();
+}
+
+static LogicalResult convert(RewriterBase &rewriter, GateOp op) {
+  LinalgBuilder b(op.getLoc(), rewriter);
+  auto type = op.getO().getType();
+  SmallVector<OpFoldResult> sizes =
+      tensor::getMixedSizes(b, op.getLoc(), op.getADot());
+  Value init = tensor::EmptyOp::create(b, sizes, type.getElementType());
+  Value o = b.generic(
+      "bhqv",
+      {{op.getAMem(), "bhqv"}, {op.getADot(), "bhqv"}, {op.getGate(), "h"}},
+      {init, "bhqv"}, [&](ValueRange args) {
+        Value value = mix(b, args[2], b.widen(args[0]), b.widen(args[1]));
+        return narrow(b, type.getElementType(), value);
+      });
+  if (o.getType() != type)
+    o = tensor::CastOp::create(b, type, o);
+  rewriter.replaceOp(op, o);
+  return success();
+}
+
+static LogicalResult convert(RewriterBase &rewriter, SegmentOp op) {
+  LinalgBuilder b(op.getLoc(), rewriter);
+  FailureOr<Type> factor = factorType(op, op.getQ().getType());
+  if (failed(factor))
+    return failure();
+  if (op.getLengths())
+    checkCounts(b, op.getLengths(), b.size(op.getK(), 2),
+                "expected lengths between 0 and the number of tokens");
+  SegmentContext context{*factor, op.getLengths(),
+                         op.getEpsilon().convertToDouble()};
+  LocalOptions options{Value(), makeScale(b, op),
+                       {op.getRotaryFrequencies(), op.getRotaryStyle()}};
+
+  // Read, then update [S8].
+  Value q = groupHeads(b, op.getQ(), op.getK());
+  Quotient read = retrieve(b, context, q, op.getMemory(), op.getNormalizer());
+  LocalAttention local =
+      attendLocally(b, context, options, q, op.getK(), op.getV());
+
+  // The gate, a logit a query head, grouped like the heads.
+  OpFoldResult keyHeads = b.size(op.getK(), 1), group = b.size(q, 2);
+  SmallVector<OpFoldResult> gateSizes{keyHeads, group};
+  Value gate = tensor::ExpandShapeOp::create(
+      b,
+      RankedTensorType::get(decomposeMixedValues(gateSizes).first,
+                            b.getF32Type()),
+      op.getGate(), ArrayRef<ReassociationIndices>{{0, 1}}, gateSizes);
+  auto type = op.getO().getType();
+  Value init = groupHeads(b, op.getInit(), op.getK());
+  Value o = b.generic(
+      "bhgqv",
+      {{read.numerator, "bhgvq"},
+       {read.reciprocal, "bhgq"},
+       {local.result.numerator, "bhgvq"},
+       {local.result.reciprocal, "bhgq"},
+       {gate, "hg"}},
+      {init, "bhgqv"}, [&](ValueRange args) {
+        Value aMem = divide(b, args[0], args[1]);
+        Value aDot = divide(b, args[2], args[3]);
+        return narrow(b, type.getElementType(), mix(b, args[4], aMem, aDot));
+      });
+  auto [memory, normalizer] =
+      update(b, context, op.getRule(), op.getK(), op.getV(), op.getMemory(),
+             op.getNormalizer(), op.getMemory(), op.getNormalizer());
+  rewriter.replaceOp(op, {ungroupHeads(b, o, type), memory, normalizer});
+  return success();
+}
+
+static LogicalResult expectEarlierPass(Operation *op, StringRef pass) {
+  return op->emitOpError("expected ") << pass << " to have run";
+}
+
+namespace {
+struct ConvertToLinalg
+    : public infini_attn::impl::ConvertInfiniAttnToLinalgBase<ConvertToLinalg> {
+  void runOnOperation() override {
+    SmallVector<Operation *> ops;
+    getOperation()->walk([&](Operation *op) {
+      if (isa_and_nonnull<InfiniAttnDialect>(op->getDialect()))
+        ops.push_back(op);
+    });
+    IRRewriter rewriter(&getContext());
+    for (Operation *op : ops) {
+      rewriter.setInsertionPoint(op);
+      auto result =
+          TypeSwitch<Operation *, LogicalResult>(op)
+              .Case<SegmentAttentionOp, MemoryRetrieveOp, MemoryUpdateOp,
+                    GateOp, SegmentOp>(
+                  [&](auto segmentOp) { return convert(rewriter, segmentOp); })
+              .Case<AttentionStepOp>([](Operation *other) {
+                return expectEarlierPass(other, "infini-attn-expand-step");
+              })
+              .Default([](Operation *other) {
+                return expectEarlierPass(other, "infini-attn-segment-sequence");
+              });
+      if (failed(result))
+        return signalPassFailure();
+    }
+  }
+};
+} // namespace

@@ -1,0 +1,105 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of the InfiniAttn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "LinalgBuilder.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace mlir::infini_attn;
+using llvm::isUpper;
+using llvm::toLower;
+
+Value LinalgBuilder::generic(StringRef loops, ArrayRef<Indexed> inputs,
+                             Indexed init, Payload payload) {
+  auto mapOf = [&](StringRef letters) {
+    SmallVector<AffineExpr> exprs;
+    for (char letter : letters) {
+      // 'J' is the other member of pair member j.
+      AffineExpr loop =
+          getAffineDimExpr(loops.find(toLower(letter)));
+      exprs.push_back(isUpper(letter) ? 1 - loop : loop);
+    }
+    return AffineMap::get(loops.size(), 0, exprs, getContext());
+  };
+  SmallVector<Value> values;
+  SmallVector<AffineMap> maps;
+  for (const Indexed &input : inputs) {
+    values.push_back(input.value);
+    maps.push_back(mapOf(input.letters));
+  }
+  maps.push_back(mapOf(init.letters));
+  SmallVector<utils::IteratorType> iterators;
+  for (char letter : loops)
+    iterators.push_back(init.letters.contains(letter)
+                            ? utils::IteratorType::parallel
+                            : utils::IteratorType::reduction);
+  auto op = linalg::GenericOp::create(
+      *this, init.value.getType(), values, init.value, maps, iterators,
+      [&](OpBuilder &, Location, ValueRange args) {
+        // The payload is built by this builder, at the place of the callback.
+        OpBuilder::InsertionGuard guard(*this);
+        setInsertionPointToEnd(cast<BlockArgument>(args.front()).getOwner());
+        linalg::YieldOp::create(*this, payload(args));
+      });
+  return op.getResult(0);
+}
+
+Value LinalgBuilder::contract(StringRef loops, Indexed lhs, Indexed rhs,
+                              Indexed init) {
+  return generic(loops, {lhs, rhs}, init, [&](ValueRange args) -> Value {
+    Value product =
+        arith::MulFOp::create(*this, widen(args[0]), widen(args[1]));
+    return arith::AddFOp::create(*this, args[2], product);
+  });
+}
+
+Value LinalgBuilder::empty(ArrayRef<OpFoldResult> sizes) {
+  return tensor::EmptyOp::create(*this, sizes, getF32Type());
+}
+
+Value LinalgBuilder::filled(ArrayRef<OpFoldResult> sizes, double value) {
+  return linalg::FillOp::create(*this, f32(value), empty(sizes)).getResult(0);
+}
+
+OpFoldResult LinalgBuilder::size(Value tensor, int64_t dim) {
+  return tensor::getMixedSize(*this, getLoc(), tensor, dim);
+}
+
+Value LinalgBuilder::f32(double value) {
+  return arith::ConstantOp::create(*this, getF32FloatAttr(value));
+}
+
+Value LinalgBuilder::widen(Value value) {
+  return value.getType().isF32()
+             ? value
+             : arith::ExtFOp::create(*this, getF32Type(), value).getResult();
+}
+
+Value LinalgBuilder::roundTo(Type type, Value value) {
+  if (type.isF32())
+    return value;
+  return widen(arith::TruncFOp::create(*this, type, value));
+}
+
+Value LinalgBuilder::sigma(Value x) {
+  Value positive = arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, x,
+                                         f32(0));
+  return arith::SelectOp::create(*this, positive,
+                                 arith::AddFOp::create(*this, x, f32(1)),
+                                 math::ExpOp::create(*this, x));
+}
+
+Value LinalgBuilder::sigmoid(Value x) {
+  Value e = math::ExpOp::create(*this, arith::NegFOp::create(*this, x));
+  return arith::DivFOp::create(*this, f32(1),
+                               arith::AddFOp::create(*this, f32(1), e));
+}
