@@ -21,6 +21,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Builders.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
 
 using namespace mlir;
 using namespace mlir::infini_attn;
@@ -161,6 +162,36 @@ static Tile makeTile(OpBuilder &b, Op op, ArrayRef<OpFoldResult> offsets,
   return {offsets[0], sizes[0], offsets[1], sizes[1], groupSize(b, op)};
 }
 
+/// Whether `value` is computed, in `block`, from an argument of it.
+static bool dependsOn(Value value, Block *block) {
+  if (auto argument = dyn_cast<BlockArgument>(value))
+    return argument.getOwner() == block;
+  Operation *op = value.getDefiningOp();
+  return op->getBlock() == block &&
+         llvm::any_of(op->getOperands(),
+                      [&](Value operand) { return dependsOn(operand, block); });
+}
+
+/// What the loop-carried tensor `value` was before the loop over heads.
+///
+/// Each head of a row writes the row's new count, all of them the same one,
+/// and each must read the old one, whichever heads have written already.
+static Value beforeHeads(Value value, OpFoldResult headOffset) {
+  auto offset = dyn_cast<Value>(headOffset);
+  Value before = value;
+  while (auto carried = dyn_cast<BlockArgument>(value)) {
+    Block *body = carried.getOwner();
+    auto loop = dyn_cast<LoopLikeOpInterface>(body->getParentOp());
+    OpOperand *init = loop ? loop.getTiedLoopInit(carried) : nullptr;
+    if (!init)
+      break;
+    value = init->get();
+    if (offset && dependsOn(offset, body))
+      before = value;
+  }
+  return before;
+}
+
 template <typename Op>
 static FailureOr<TilingResult> tileOp(OpBuilder &b, Op op,
                                       ArrayRef<OpFoldResult> offsets,
@@ -175,6 +206,8 @@ static FailureOr<TilingResult> tileOp(OpBuilder &b, Op op,
         operands.push_back(operand);
         continue;
       }
+      if (cut == Cut::Rows)
+        operand = beforeHeads(operand, tile.headOffset);
       SmallVector<OpFoldResult> cutSizes =
           tensor::getMixedSizes(b, loc, operand);
       SmallVector<OpFoldResult> cutOffsets;
