@@ -68,7 +68,7 @@ class Stream:
 
 @torch.no_grad()
 def answer(model, haystack, rows, progress):
-    """Greedy digits of each stream, int64 [B, 5] token ids; rows: int32 [B, T], e.g. a memory-mapped npy file."""
+    """Greedy digits of each stream, int64 [B, 5] token ids; rows: int32 [B, n], e.g. a memory-mapped npy file."""
     stream = Stream(model)
     piece = max(CHUNK_TOKENS // rows.shape[0] // model.segment, 1) * model.segment
     for start in range(0, rows.shape[1], piece):
@@ -92,7 +92,7 @@ def measure(model, haystack, length, keys, seed, show):
 
         def progress(done):
             if show:
-                print(f"\r{done} of {length} tokens", end="", file=sys.stderr)
+                print(f"\r{done} of {rows.shape[1]} tokens", end="", file=sys.stderr)
 
         found = (answer(model, haystack, rows, progress).numpy() == expected).all(1)
         seconds = time.monotonic() - began
@@ -106,7 +106,7 @@ def main():
     parser.add_argument("--weights", required=True, help="safetensors file, or a checkpoint of train.py (.pt)")
     parser.add_argument("--haystack", choices=["synthetic", "book"], default="synthetic")
     parser.add_argument("--tokens", default="32768,131072,524288,1000000",
-                        help="lengths, comma separated; for the book 0 means the whole book")
+                        help="lengths, comma separated, each with its five digits; 0: the filler text once")
     parser.add_argument("--keys", type=int, default=20, help="streams a length")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)

@@ -2,7 +2,8 @@
 """Pass-key streams: a five-digit key hidden in a long text, then the question for it. Needs numpy only.
 
 A stream is `filler[:p] + needle + filler[p:] + prompt`, as int32 token ids. It ends with `the pass key is`; the five
-digits that should follow are returned beside it and are never part of it.
+digits that should follow are returned beside it and are never part of it. A length counts them: a stream of 32,768
+tokens is 32,763 tokens to read and 5 to generate.
 
 Two haystacks:
   synthetic  five sentences repeated for ever (vocabulary below, about 35 words)
@@ -11,7 +12,7 @@ Two haystacks:
 
 Command line, to write streams and answers for infini-run:
   haystack.py --haystack=synthetic --tokens=1000000 --keys=20 --seed=1 --output=tokens.npy --answers=answers.npy
-writes tokens.npy (int32, keys x tokens) piece by piece, so that memory does not grow with the length, and
+writes tokens.npy (int32, keys x tokens - 5) piece by piece, so that memory does not grow with the length, and
 answers.npy (int32, keys x 5).
 """
 
@@ -65,23 +66,23 @@ class Haystack:
         return hashlib.sha256(("\n".join(self.words) + "\n").encode()).hexdigest()
 
     def room(self, length):
-        """Filler tokens in a stream of `length` tokens. Raises ValueError where needle and prompt do not fit."""
-        room = length - self.needle_length - len(self.prompt)
+        """Filler tokens in a stream of `length` tokens, digits included. Raises ValueError where it is too short."""
+        room = length - self.needle_length - len(self.prompt) - DIGITS
         if room < 0:
             raise ValueError(f"expected at least {length - room} tokens, got {length}")
         return room
 
     def whole_length(self):
         """Tokens of a stream that holds the filler text once."""
-        return len(self.filler) + self.needle_length + len(self.prompt)
+        return len(self.filler) + self.needle_length + len(self.prompt) + DIGITS
 
     def fill(self, row, digits, position, offset):
-        """Writes one stream into `row` (int32, 1-d, e.g. a row of a memory-mapped array).
+        """Writes one stream into `row` (int32, 1-d, e.g. a row of a memory-mapped array): all but the answer.
 
         digits: five values 0..9. position: filler tokens before the needle, 0..room. offset: where in the filler text
         the stream begins.
         """
-        room = self.room(len(row))
+        room = self.room(len(row) + DIGITS)
         if not 0 <= position <= room:
             raise ValueError(f"expected a position in 0..{room}, got {position}")
         needle = self.needle(digits)
@@ -167,10 +168,10 @@ def plan(haystack, length, keys, seed):
 
 
 def sample(haystack, length, seed, depth=None):
-    """One stream: (tokens int32 [length], digits int32 [5]). depth 0..1 fixes where the needle is."""
+    """One stream: (tokens int32 [length - 5], digits int32 [5]). depth 0..1 fixes where the needle is."""
     digits, positions, offsets = plan(haystack, length, 1, seed)
     position = positions[0] if depth is None else round(depth * haystack.room(length))
-    row = np.empty(length, np.int32)
+    row = np.empty(length - DIGITS, np.int32)
     haystack.fill(row, digits[0], position, offsets[0])
     return row, digits[0]
 
@@ -178,7 +179,7 @@ def sample(haystack, length, seed, depth=None):
 def write(haystack, length, keys, seed, path):
     """Writes `keys` streams to the npy file `path` in bounded memory; returns the digits, int32 [keys, 5]."""
     digits, positions, offsets = plan(haystack, length, keys, seed)
-    rows = np.lib.format.open_memmap(path, mode="w+", dtype=np.int32, shape=(keys, length))
+    rows = np.lib.format.open_memmap(path, mode="w+", dtype=np.int32, shape=(keys, length - DIGITS))
     for row, digit, position, offset in zip(rows, digits, positions, offsets):
         haystack.fill(row, digit, position, offset)
     rows.flush()
@@ -188,10 +189,11 @@ def write(haystack, length, keys, seed, path):
 def main():
     parser = argparse.ArgumentParser(description="Write pass-key streams as int32 npy files.")
     parser.add_argument("--haystack", choices=["synthetic", "book"], default="synthetic")
-    parser.add_argument("--tokens", type=int, help="tokens a stream; for the book 0 means the whole book", default=0)
+    parser.add_argument("--tokens", type=int, default=0,
+                        help="tokens a stream, the five digits included; 0 (default): the filler text once")
     parser.add_argument("--keys", type=int, default=20, help="streams, each with its own key (default 20)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--output", help="npy file for the tokens, int32 [keys, tokens]")
+    parser.add_argument("--output", help="npy file for the tokens, int32 [keys, tokens - 5]")
     parser.add_argument("--answers", help="npy file for the digits, int32 [keys, 5], values 0..9")
     parser.add_argument("--digit-ids", help="npy file for the ten ids of the tokens 0..9")
     parser.add_argument("--make-book-vocabulary", action="store_true", help="rebuild book_vocabulary.txt and stop")

@@ -34,14 +34,16 @@ def divide(numerator, denominator):
 
 
 class Matrix(nn.Module):
-    """y = x @ weight, weight [inputs, outputs], no bias."""
+    """y = x @ weight, weight [inputs, outputs], no bias. With bf16 set, the product's factors and result are bf16."""
 
     def __init__(self, inputs, outputs):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(inputs, outputs) * inputs**-0.5)
+        self.bf16 = False
 
-    def forward(self, x):
-        return x @ self.weight
+    def forward(self, x, columns=slice(None)):
+        weight = self.weight[:, columns]
+        return x.bfloat16() @ weight.bfloat16() if self.bf16 else x @ weight
 
 
 class Layer(nn.Module):
@@ -66,8 +68,9 @@ class Layer(nn.Module):
     def forward(self, x, rotary, memory=None, factors=None, last=None):
         first = 0 if last is None else max(x.shape[1] - last, 0)
         normed = self.attention_norm(x)
-        k, v = self.split(normed @ self.qkv.weight[:, x.shape[-1] :], 2)
-        q = self.split(normed[:, first:] @ self.qkv.weight[:, : x.shape[-1]], 1)[0]
+        width = x.shape[-1]
+        k, v = self.split(self.qkv(normed, slice(width, None)), 2)
+        q = self.split(self.qkv(normed[:, first:], slice(width)), 1)[0]
         local = F.scaled_dot_product_attention(
             rotate(q, rotary).flatten(0, 1), rotate(k[:, first:], rotary).flatten(0, 1), v[:, first:].flatten(0, 1),
             is_causal=True).view_as(q)
@@ -79,8 +82,8 @@ class Layer(nn.Module):
         return x + self.down(F.silu(self.up(self.mlp_norm(x)))), memory
 
     def split(self, projected, parts):
-        """[B, S, N, parts * H * Dk] -> parts x [B, S, H, N, Dk]."""
-        return projected.unflatten(-1, (parts, self.heads, -1)).permute(3, 0, 1, 4, 2, 5).unbind(0)
+        """[B, S, N, parts * H * Dk] -> parts x [B, S, H, N, Dk], f32 (the memory always is [S1])."""
+        return projected.to(self.gate.dtype).unflatten(-1, (parts, self.heads, -1)).permute(3, 0, 1, 4, 2, 5).unbind(0)
 
     def scan(self, keys, v, memory, factors):
         """Memories before each segment, M [B, S, H, Dk, Dv] and z [B, S, H, Dk], and the memory after the last."""
@@ -121,6 +124,12 @@ class Model(nn.Module):
         self.logits = Matrix(width, vocabulary)
         head = width // heads
         self.register_buffer("rotary_frequencies", 10000.0 ** (-torch.arange(0, head, 2) / head))
+
+    def set_bf16(self, on):
+        """Projections and MLP in bf16 (faster training where the CPU has bf16 products), or in f32 again."""
+        for module in self.modules():
+            if isinstance(module, Matrix):
+                module.bf16 = on
 
     def forward(self, tokens, state=None, factors=None, last=None):
         """tokens [B, S * N] -> (hidden values before the logits [B, last * N, D], state after the last segment).

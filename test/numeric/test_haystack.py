@@ -16,12 +16,13 @@ def synthetic():
     return haystacks.synthetic()
 
 
-@pytest.mark.parametrize("length", [23, 24, 200, 70000, 140000])
+@pytest.mark.parametrize("length", [28, 29, 200, 70000, 140000])
 @pytest.mark.parametrize("depth", [0.0, 0.5, 1.0])
 def test_stream_is_filler_with_one_needle_and_prompt(synthetic, length, depth):
     row, digits = haystacks.sample(synthetic, length, seed=7, depth=depth)
     words = [synthetic.words[i] for i in row]
-    room = length - 23
+    room = length - 28
+    assert len(words) == length - 5
     position = round(depth * room)
     needle = ["the", "pass", "key", "is", *map(str, digits), ".", "remember", "it", "."]
     assert words[position : position + 13] == needle
@@ -50,15 +51,15 @@ def test_depths_are_spread_and_seeds_differ(synthetic):
 def test_written_file_holds_the_planned_streams(synthetic, tmp_path):
     answers = haystacks.write(synthetic, 1000, 3, 5, tmp_path / "tokens.npy")
     rows = np.load(tmp_path / "tokens.npy")
-    assert rows.dtype == np.int32 and rows.shape == (3, 1000)
+    assert rows.dtype == np.int32 and rows.shape == (3, 995)
     assert answers.dtype == np.int32 and answers.shape == (3, 5)
     for row, digits in zip(rows, answers):
         assert row[np.isin(row, synthetic.digit_ids)].tolist() == synthetic.digit_ids[digits].tolist()
 
 
 def test_too_short_a_stream_is_refused(synthetic, tmp_path):
-    with pytest.raises(ValueError, match="expected at least 23 tokens, got 22"):
-        haystacks.write(synthetic, 22, 1, 1, tmp_path / "tokens.npy")
+    with pytest.raises(ValueError, match="expected at least 28 tokens, got 27"):
+        haystacks.write(synthetic, 27, 1, 1, tmp_path / "tokens.npy")
     assert not (tmp_path / "tokens.npy").exists()
 
 
@@ -75,5 +76,5 @@ def test_a_whole_book_begins_at_its_beginning():
     book = haystacks.Haystack("book", haystacks.BOOK_VOCABULARY.read_text().split("\n")[:-1], np.arange(20, 2000))
     length = book.whole_length()
     row, _ = haystacks.sample(book, length, seed=4, depth=0.25)
-    position = round(0.25 * (length - 23))
+    position = round(0.25 * (length - 28))
     assert np.concatenate([row[:position], row[position + 13 : -10]]).tolist() == list(range(20, 2000))
