@@ -241,8 +241,8 @@ def open_segment(case, random, memory, normalizer, rotary_frequencies):
 
 
 def some_queries(case, random, q):
-    """About half the queries, and where they stand: at the end without an operand, anywhere among the keys, also beyond them."""
+    """About half the queries, and where they stand: at the end without an operand, anywhere among the keys, also past them."""
     tokens = q.shape[2]
     q = q[:, :, :max(tokens // 2, min(tokens, 1))]
-    low, high = (-2, tokens) if case.query_offset == "beyond" else (0, tokens - q.shape[2])
-    return q, None if case.query_offset == "last" else random.integers(low, high + 1, len(q))
+    last = tokens if case.query_offset == "beyond" else tokens - q.shape[2]
+    return q, None if case.query_offset == "last" else random.integers(0, last + 1, len(q))

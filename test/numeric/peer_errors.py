@@ -54,8 +54,9 @@ def segment_attention(q, k, v, query_offset=None, lengths=None, scale=None, rota
     offset = torch.full((len(q),), keys - queries) if query_offset is None else query_offset
     key = torch.arange(keys).expand(len(q), keys)
     query = offset[:, None] + torch.arange(queries)
-    limit = torch.full((len(q),), keys) if lengths is None else lengths
-    seen = (key[:, None] <= query[..., None]) & (key < limit[:, None])[:, None] & (query < limit[:, None])[..., None]
+    seen = key[:, None] <= query[..., None]
+    if lengths is not None:
+        seen = seen & (key < lengths[:, None])[:, None] & (query < lengths[:, None])[..., None]
     seen = seen[:, None]
     q = rope(q, query, rotary_frequencies, rotary_style)
     k = k if keys_rotated else rope(k, key, rotary_frequencies, rotary_style)

@@ -80,7 +80,8 @@ def segment_attention(q, k, v, *, query_offset=None, lengths=None, scale=None, r
     q: B x Hq x Nq x Dk; k, v: B x Hkv x Nk x Dk, Dv; o: B x Hq x Nq x Dv; log_sum_exp: B x Hq x Nq, the natural logarithm
     of the sum of exp(scaled scores), -inf for a row that sees no key (its output is 0).
     Query i of row b stands at position query_offset[b] + i among the keys (default Nk - Nq) and sees keys at positions up
-    to its own and below lengths[b], which counts keys; queries at or past lengths[b] see nothing [S14].
+    to its own and below lengths[b], which counts keys; queries at or past lengths[b] see nothing [S14]. (Without lengths, a
+    query past the last key sees them all.)
     scale: 1/sqrt(Dk) by default [S10]. keys_rotated: k was rotated already, only q is rotated here.
     """
     q, k, v = (np.asarray(x, np.float64) for x in (q, k, v))
@@ -92,9 +93,9 @@ def segment_attention(q, k, v, *, query_offset=None, lengths=None, scale=None, r
     key_position = np.broadcast_to(np.arange(keys), (batch, keys))
     query_position = offset[:, None] + np.arange(queries)
     valid = valid_tokens(lengths, batch, keys)
-    limit = np.full(batch, keys) if lengths is None else np.asarray(lengths)
     seen = (key_position[:, None, :] <= query_position[:, :, None]) & valid[:, None, :]
-    seen &= (query_position < limit[:, None])[:, :, None]
+    if lengths is not None:
+        seen &= (query_position < np.asarray(lengths)[:, None])[:, :, None]
     seen = seen[:, None]  # B x 1 x Nq x Nk
 
     v = keep(valid, v)  # its weight is 0, but 0 * NaN is not

@@ -142,7 +142,9 @@ def memory_update(k, v, memory, normalizer, *, rule, lengths=None, epsilon=0.0, 
     transposed = features.swapaxes(2, 3)
     new_memory, new_normalizer = memory + transposed @ update, normalizer + features.sum(axis=2)
     m_error = memory_error + factors(transposed, update, FACTOR[precision]) + transposed @ (relative * np.abs(update) + update_error) + W * np.abs(new_memory)
-    z_error = normalizer_error + (FUNCTION + chain(k.shape[2]) + W) * features.sum(axis=2) + W * new_normalizer
+    # z sums the factors of M's products, rounded as they are [S17]: only so does G z = dz hold [F3]
+    rounded = FACTOR[precision] * np.minimum(features.sum(axis=2), 4 * np.sqrt((features ** 2).sum(axis=2)))
+    z_error = normalizer_error + rounded + (FUNCTION + chain(k.shape[2]) + W) * features.sum(axis=2) + W * new_normalizer
     return m_error, z_error
 
 
