@@ -217,16 +217,18 @@ struct SegmentWithoutOutput : public OpRewritePattern<SegmentOp> {
 };
 
 /// One segment with an empty memory: O = (1 - sigmoid(gate)) * A_dot, since
-/// the read is 0 and is still gated [S9].
+/// the read is 0 and is still gated [S9]. Only for f32: A_dot as a value of its
+/// own is rounded to the element type once more.
 template <typename Op>
 struct SegmentOfEmptyMemory : public OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
   LogicalResult matchAndRewrite(Op op,
                                 PatternRewriter &rewriter) const override {
-    if (!isKnownZero(op.getNormalizer()) || !isOneSegment(op))
+    RankedTensorType type = op.getO().getType();
+    if (!type.getElementType().isF32() || !isKnownZero(op.getNormalizer()) ||
+        !isOneSegment(op))
       return failure();
     Location loc = op.getLoc();
-    Type type = op.getO().getType();
     auto local = SegmentAttentionOp::create(
         rewriter, loc, TypeRange{type}, op.getQ(), op.getK(), op.getV(),
         /*query_offset=*/Value(), op.getLengths(), op.getRotaryFrequencies(),
