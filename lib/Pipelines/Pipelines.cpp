@@ -63,6 +63,7 @@ static void addBufferization(OpPassManager &pm) {
 
 /// arith, cf, func, math, memref, scf, vector -> llvm
 static void addLLVMConversion(OpPassManager &pm) {
+  pm.addPass(cpu::createInfiniAttnExpandReshapes());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   pm.addPass(createSCFToControlFlowPass());

@@ -37,10 +37,12 @@ namespace {
 constexpr const char *kPipelines[] = {
     "canonicalize,cse",
     "infini-attn-distribute",
+    "convert-infini-attn-to-linalg",
     "infini-attn-guard-lookups",
     "infini-attn-prepare-entry",
     "infini-attn-linalg-to-vector-loops",
     "infini-attn-approximate-math",
+    "infini-attn-expand-reshapes",
     "infini-attn-parallel-to-runtime",
     "infini-attn-checks-to-runtime",
     "infini-attn-to-linalg-pipeline",

@@ -99,6 +99,24 @@ def InfiniAttnApproximateMath : Pass<"infini-attn-approximate-math"> {
   ];
 }
 
+def InfiniAttnExpandReshapes : Pass<"infini-attn-expand-reshapes"> {
+  let summary = "rewrite views that split a dimension into dynamic sizes";
+  let description = [{
+    Upstream's lowering of `memref.expand_shape` (expand-strided-metadata) takes
+    one dynamic size in a group at most and crashes on more.
+
+        memref.expand_shape %x [[0, 1]] output_shape [%m, %n]
+        =>
+        memref.reinterpret_cast %x sizes: [%m, %n] strides: [%n * %stride, %stride]
+
+    Requires: nothing. Ensures: results are the same bits; no
+    `memref.expand_shape` with two dynamic sizes in one group is left.
+  }];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::memref::MemRefDialect"
+  ];
+}
+
 def InfiniAttnParallelToRuntime
     : Pass<"infini-attn-parallel-to-runtime", "::mlir::ModuleOp"> {
   let summary = "turn parallel loops into calls of infini_parallel_for";
