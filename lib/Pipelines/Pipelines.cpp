@@ -36,6 +36,7 @@ using namespace mlir::infini_attn;
 
 /// infini_attn, linalg, tensor -> linalg, scf, tensor
 static void addDecomposition(OpPassManager &pm) {
+  pm.addPass(createInfiniAttnSegmentSequence());
   pm.addPass(createConvertInfiniAttnToLinalg());
   // Constants and casts that the decomposition left behind would hide static
   // shapes from the stages below.

@@ -18,6 +18,9 @@
 
 namespace mlir::infini_attn {
 
+/// Order in which the segments of a sequence are computed.
+enum class SegmentSchedule { Sequential, TwoPhase };
+
 #define GEN_PASS_DECL
 #include "infini_attn/Transforms/Passes.h.inc"
 
