@@ -5,6 +5,7 @@
 
 // CHECK: infini-attn-guard-lookups
 // CHECK: infini-attn-distribute
+// CHECK: infini-attn-segment-sequence
 // CHECK: convert-infini-attn-to-linalg
 // CHECK: linalg-fuse-elementwise-ops
 // CHECK: infini-attn-prepare-entry
