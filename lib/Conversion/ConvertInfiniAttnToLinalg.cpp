@@ -66,9 +66,18 @@ template <typename Op> static Value makeScale(LinalgBuilder &b, Op op) {
     return b.f32(1.0 / std::sqrt(static_cast<double>(*known)));
   Value dynamic = arith::SIToFPOp::create(
       b, b.getF32Type(),
-      arith::IndexCastOp::create(b, b.getI64Type(),
-                                 cast<Value>(width)));
+      arith::IndexCastOp::create(b, b.getI64Type(), cast<Value>(width)));
   return arith::DivFOp::create(b, b.f32(1), math::SqrtOp::create(b, dynamic));
+}
+
+/// Nk - Nq: where query 0 stands without a query_offset.
+static Value defaultPosition(LinalgBuilder &b, SegmentAttentionOp op) {
+  Value keys = getValueOrCreateConstantIndexOp(b, b.getLoc(),
+                                               b.size(op.getK(), 2)),
+        queries = getValueOrCreateConstantIndexOp(b, b.getLoc(),
+                                                  b.size(op.getQ(), 2));
+  return arith::IndexCastOp::create(b, b.getI64Type(),
+                                    arith::SubIOp::create(b, keys, queries));
 }
 
 /// Reports a count of \p counts outside of [0, \p limit].
@@ -90,21 +99,13 @@ static void checkCounts(LinalgBuilder &b, Value counts, OpFoldResult limit,
   cf::AssertOp::create(b, inside, message);
 }
 
-/// numerator[v, q] * reciprocal[q] as the payload sees them; 0 where the
-/// reciprocal is 0, whatever the numerator holds [S9], [S14].
-static Value divide(LinalgBuilder &b, Value numerator, Value reciprocal) {
-  Value isZero = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, reciprocal,
-                                       b.f32(0));
-  return arith::SelectOp::create(
-      b, isZero, b.f32(0), arith::MulFOp::create(b, numerator, reciprocal));
-}
-
 static Value narrow(LinalgBuilder &b, Type type, Value value) {
   return type.isF32() ? value
                       : arith::TruncFOp::create(b, type, value).getResult();
 }
 
-/// An empty tensor of \p type grouped like \p q, to be written by row of tokens.
+/// An empty tensor of \p type grouped like \p q, to be written by row of
+/// tokens.
 static Value emptyGrouped(LinalgBuilder &b, Value q, OpFoldResult width,
                           Type element) {
   SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, b.getLoc(), q);
@@ -116,9 +117,9 @@ static Value emptyGrouped(LinalgBuilder &b, Value q, OpFoldResult width,
 static Value finish(LinalgBuilder &b, const Quotient &quotient, Value init) {
   Type element = getElementTypeOrSelf(init);
   return b.generic("bhgqv",
-                   {{quotient.numerator, "bhgvq"}, {quotient.reciprocal, "bhgq"}},
+                   {{quotient.numerator, "bhgvq"}, {quotient.divisor, "bhgq"}},
                    {init, "bhgqv"}, [&](ValueRange args) {
-                     return narrow(b, element, divide(b, args[0], args[1]));
+                     return narrow(b, element, b.quotient(args[0], args[1]));
                    });
 }
 
@@ -147,40 +148,23 @@ static LogicalResult convert(RewriterBase &rewriter, SegmentAttentionOp op) {
     checkCounts(b, op.getQueryOffset(), keys,
                 "expected a query_offset between 0 and the number of keys");
   SegmentContext context{*factor, op.getLengths()};
-  LocalOptions options{op.getQueryOffset(), makeScale(b, op),
-                       {op.getRotaryFrequencies(), op.getRotaryStyle()},
-                       op.getKeysRotated()};
-  Value q = groupHeads(b, op.getQ(), op.getK());
+  LocalOptions options;
+  options.positions = {op.getQueryOffset(), defaultPosition(b, op)};
+  options.scale = makeScale(b, op);
+  options.rotary = {op.getRotaryFrequencies(), op.getRotaryStyle()};
+  options.keysRotated = op.getKeysRotated();
+  options.returnLse = op.getReturnLse();
+  OpFoldResult keyHeads = b.size(op.getK(), 1);
+  Value q = groupHeads(b, op.getQ(), 1, keyHeads);
   LocalAttention local =
       attendLocally(b, context, options, q, op.getK(), op.getV());
   auto type = op.getO().getType();
-  Value o = finish(b, local.result,
-                   emptyGrouped(b, q, b.size(op.getV(), 3),
-                                type.getElementType()));
-  SmallVector<Value> results{ungroupHeads(b, o, type)};
-  if (op.getLse()) {
-    // lse = m + log(l), -inf for a query that sees no key
-    SmallVector<OpFoldResult> sizes =
-        tensor::getMixedSizes(b, b.getLoc(), local.rowSum);
-    Value lse = b.generic(
-        "bhgq",
-        {{local.rowMax, "bhgq"},
-         {local.rowSum, "bhgq"},
-         {local.result.reciprocal, "bhgq"}},
-        {b.empty(sizes), "bhgq"}, [&](ValueRange args) -> Value {
-          Value sum = arith::AddFOp::create(
-              b, args[0], math::LogOp::create(b, args[1]).getResult());
-          Value isEmpty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
-                                                args[2], b.f32(0));
-          return arith::SelectOp::create(
-              b, isEmpty, b.f32(-std::numeric_limits<double>::infinity()), sum);
-        });
-    Value flat = tensor::CollapseShapeOp::create(
-        b, lse, ArrayRef<ReassociationIndices>{{0}, {1, 2}, {3}});
-    if (flat.getType() != op.getLse().getType())
-      flat = tensor::CastOp::create(b, op.getLse().getType(), flat);
-    results.push_back(flat);
-  }
+  Value o =
+      finish(b, local.result,
+             emptyGrouped(b, q, b.size(op.getV(), 3), type.getElementType()));
+  SmallVector<Value> results{ungroupHeads(b, o, 1, type)};
+  if (local.lse)
+    results.push_back(ungroupHeads(b, local.lse, 1, op.getLse().getType()));
   rewriter.replaceOp(op, results);
   return success();
 }
@@ -195,13 +179,13 @@ static LogicalResult convert(RewriterBase &rewriter, MemoryRetrieveOp op) {
                 "expected lengths between 0 and the number of tokens");
   SegmentContext context{*factor, op.getLengths(),
                          op.getEpsilon().convertToDouble()};
-  Value q = groupHeads(b, op.getQ(), op.getMemory());
+  Value q = groupHeads(b, op.getQ(), 1, b.size(op.getMemory(), 1));
   Quotient read = retrieve(b, context, q, op.getMemory(), op.getNormalizer());
   auto type = op.getO().getType();
-  Value o = finish(b, read,
-                   emptyGrouped(b, q, b.size(op.getMemory(), 3),
-                                type.getElementType()));
-  rewriter.replaceOp(op, ungroupHeads(b, o, type));
+  Value o = finish(
+      b, read,
+      emptyGrouped(b, q, b.size(op.getMemory(), 3), type.getElementType()));
+  rewriter.replaceOp(op, ungroupHeads(b, o, 1, type));
   return success();
 }
 
@@ -254,41 +238,38 @@ static LogicalResult convert(RewriterBase &rewriter, SegmentOp op) {
                 "expected lengths between 0 and the number of tokens");
   SegmentContext context{*factor, op.getLengths(),
                          op.getEpsilon().convertToDouble()};
-  LocalOptions options{Value(), makeScale(b, op),
-                       {op.getRotaryFrequencies(), op.getRotaryStyle()}};
+  LocalOptions options;
+  options.positions.first =
+      arith::ConstantOp::create(b, b.getI64IntegerAttr(0));
+  options.scale = makeScale(b, op);
+  options.rotary = {op.getRotaryFrequencies(), op.getRotaryStyle()};
 
   // Read, then update [S8].
-  Value q = groupHeads(b, op.getQ(), op.getK());
+  OpFoldResult keyHeads = b.size(op.getMemory(), 1);
+  Value q = groupHeads(b, op.getQ(), 1, keyHeads);
   Quotient read = retrieve(b, context, q, op.getMemory(), op.getNormalizer());
   LocalAttention local =
       attendLocally(b, context, options, q, op.getK(), op.getV());
 
-  // The gate, a logit a query head, grouped like the heads.
-  OpFoldResult keyHeads = b.size(op.getK(), 1), group = b.size(q, 2);
-  SmallVector<OpFoldResult> gateSizes{keyHeads, group};
-  Value gate = tensor::ExpandShapeOp::create(
-      b,
-      RankedTensorType::get(decomposeMixedValues(gateSizes).first,
-                            b.getF32Type()),
-      op.getGate(), ArrayRef<ReassociationIndices>{{0, 1}}, gateSizes);
   auto type = op.getO().getType();
-  Value init = groupHeads(b, op.getInit(), op.getK());
-  Value o = b.generic(
-      "bhgqv",
-      {{read.numerator, "bhgvq"},
-       {read.reciprocal, "bhgq"},
-       {local.result.numerator, "bhgvq"},
-       {local.result.reciprocal, "bhgq"},
-       {gate, "hg"}},
-      {init, "bhgqv"}, [&](ValueRange args) {
-        Value aMem = divide(b, args[0], args[1]);
-        Value aDot = divide(b, args[2], args[3]);
-        return narrow(b, type.getElementType(), mix(b, args[4], aMem, aDot));
-      });
+  Value init = groupHeads(b, op.getInit(), 1, keyHeads);
+  Value gate = groupHeads(b, op.getGate(), 0, keyHeads);
+  Value o = b.generic("bhgqv",
+                      {{read.numerator, "bhgvq"},
+                       {read.divisor, "bhgq"},
+                       {local.result.numerator, "bhgvq"},
+                       {local.result.divisor, "bhgq"},
+                       {gate, "hg"}},
+                      {init, "bhgqv"}, [&](ValueRange args) {
+                        Value aMem = b.quotient(args[0], args[1]);
+                        Value aDot = b.quotient(args[2], args[3]);
+                        return narrow(b, type.getElementType(),
+                                      mix(b, args[4], aMem, aDot));
+                      });
   auto [memory, normalizer] =
       update(b, context, op.getRule(), op.getK(), op.getV(), op.getMemory(),
              op.getNormalizer(), op.getMemory(), op.getNormalizer());
-  rewriter.replaceOp(op, {ungroupHeads(b, o, type), memory, normalizer});
+  rewriter.replaceOp(op, {ungroupHeads(b, o, 1, type), memory, normalizer});
   return success();
 }
 

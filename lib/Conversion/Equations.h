@@ -39,30 +39,38 @@ struct Rotary {
   RotaryStyle style = RotaryStyle::Interleaved;
 };
 
-/// A product that is still to be divided: `numerator` is B x Hkv x G x Dv x Nq,
-/// `reciprocal` B x Hkv x G x Nq and 0 where the quotient is to be 0.
-struct Quotient {
-  Value numerator, reciprocal;
+/// Where the queries stand: query i of row b at `rows[b] + i`, or at `first +
+/// i` without rows.
+struct QueryPositions {
+  Value rows;  ///< B x i64 or null
+  Value first; ///< i64
 };
 
-/// The local attention, and what a log-sum-exp is made of (B x Hkv x G x Nq).
-struct LocalAttention {
-  Quotient result;
-  Value rowMax, rowSum;
+/// A product that is still to be divided: `numerator` is B x Hkv x G x Dv x Nq,
+/// `divisor` B x Hkv x G x Nq and 0 where the quotient is to be 0.
+struct Quotient {
+  Value numerator, divisor;
 };
 
 struct LocalOptions {
-  Value queryOffset; ///< B x i64 or null: Nk - Nq
-  Value scale;       ///< f32
+  QueryPositions positions;
+  Value scale; ///< f32
   Rotary rotary;
   bool keysRotated = false;
+  bool returnLse = false;
 };
 
-/// q (B x Hq x N x D) as B x Hkv x G x N x D: query head h belongs to key/value
-/// head h / G [S12].
-Value groupHeads(LinalgBuilder &b, Value q, Value keyHeads);
-/// The inverse.
-Value ungroupHeads(LinalgBuilder &b, Value grouped, RankedTensorType type);
+/// A_dot, and the log-sum-exp (B x Hkv x G x Nq) where it is asked for.
+struct LocalAttention {
+  Quotient result;
+  Value lse;
+};
+
+/// Heads of x, its dimension \p dim of size Hq, as Hkv x G: query head h
+/// belongs to key/value head h / G [S12].
+Value groupHeads(LinalgBuilder &b, Value x, int64_t dim, OpFoldResult keyHeads);
+/// The inverse, as a tensor of \p type.
+Value ungroupHeads(LinalgBuilder &b, Value grouped, int64_t dim, Type type);
 
 /// A_dot = softmax(scale * rope(Q) rope(K)^T + causal mask) V [S3].
 LocalAttention attendLocally(LinalgBuilder &b, const SegmentContext &context,
@@ -80,11 +88,22 @@ std::pair<Value, Value> update(LinalgBuilder &b, const SegmentContext &context,
                                Value readMemory, Value readNormalizer,
                                Value memory, Value normalizer);
 
-/// Rotates x, transposed: (..., N, D) to (..., D, N) in f32. `letters` are the
-/// leading dimensions of x; `offset` is added to the position of each token, an
-/// i64 a row or null.
-Value rotateTransposed(LinalgBuilder &b, const Rotary &rotary, Type factor,
-                       Value x, StringRef letters, Value offset);
+/// Cosines and sines of position * frequency [S11]: Dr / 2 x N, or that for
+/// each row.
+struct AngleTables {
+  Value cosines, sines;
+  StringRef letters;
+};
+AngleTables makeAngleTables(LinalgBuilder &b, Value frequencies,
+                            OpFoldResult tokens,
+                            const QueryPositions &positions);
+
+/// rope(x), transposed: (..., N, D) to (..., D, N) in f32, rounded to \p
+/// factor. `letters` are the leading dimensions of x. A product with \p scale,
+/// or null, comes before the rounding.
+Value rotateTransposed(LinalgBuilder &b, RotaryStyle style,
+                       const AngleTables &tables, Type factor, Value x,
+                       StringRef letters, Value scale);
 
 } // namespace mlir::infini_attn
 

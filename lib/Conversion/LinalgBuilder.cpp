@@ -18,39 +18,52 @@ using namespace mlir::infini_attn;
 using llvm::isUpper;
 using llvm::toLower;
 
-Value LinalgBuilder::generic(StringRef loops, ArrayRef<Indexed> inputs,
-                             Indexed init, Payload payload) {
+SmallVector<Value> LinalgBuilder::generic(StringRef loops,
+                                          ArrayRef<Indexed> inputs,
+                                          ArrayRef<Indexed> inits,
+                                          Payloads payload) {
   auto mapOf = [&](StringRef letters) {
     SmallVector<AffineExpr> exprs;
     for (char letter : letters) {
       // 'J' is the other member of pair member j.
-      AffineExpr loop =
-          getAffineDimExpr(loops.find(toLower(letter)));
+      AffineExpr loop = getAffineDimExpr(loops.find(toLower(letter)));
       exprs.push_back(isUpper(letter) ? 1 - loop : loop);
     }
     return AffineMap::get(loops.size(), 0, exprs, getContext());
   };
-  SmallVector<Value> values;
+  SmallVector<Value> inputValues, initValues;
   SmallVector<AffineMap> maps;
   for (const Indexed &input : inputs) {
-    values.push_back(input.value);
+    inputValues.push_back(input.value);
     maps.push_back(mapOf(input.letters));
   }
-  maps.push_back(mapOf(init.letters));
+  for (const Indexed &init : inits) {
+    initValues.push_back(init.value);
+    maps.push_back(mapOf(init.letters));
+  }
   SmallVector<utils::IteratorType> iterators;
   for (char letter : loops)
-    iterators.push_back(init.letters.contains(letter)
+    iterators.push_back(inits.front().letters.contains(letter)
                             ? utils::IteratorType::parallel
                             : utils::IteratorType::reduction);
   auto op = linalg::GenericOp::create(
-      *this, init.value.getType(), values, init.value, maps, iterators,
-      [&](OpBuilder &, Location, ValueRange args) {
+      *this, ValueRange(initValues).getTypes(), inputValues, initValues, maps,
+      iterators, [&](OpBuilder &, Location, ValueRange args) {
         // The payload is built by this builder, at the place of the callback.
         OpBuilder::InsertionGuard guard(*this);
         setInsertionPointToEnd(cast<BlockArgument>(args.front()).getOwner());
         linalg::YieldOp::create(*this, payload(args));
       });
-  return op.getResult(0);
+  return op.getResults();
+}
+
+Value LinalgBuilder::generic(StringRef loops, ArrayRef<Indexed> inputs,
+                             Indexed init, Payload payload) {
+  return generic(loops, inputs, ArrayRef<Indexed>(init),
+                 [&](ValueRange args) -> SmallVector<Value> {
+                   return {payload(args)};
+                 })
+      .front();
 }
 
 Value LinalgBuilder::contract(StringRef loops, Indexed lhs, Indexed rhs,
@@ -60,6 +73,14 @@ Value LinalgBuilder::contract(StringRef loops, Indexed lhs, Indexed rhs,
         arith::MulFOp::create(*this, widen(args[0]), widen(args[1]));
     return arith::AddFOp::create(*this, args[2], product);
   });
+}
+
+Value LinalgBuilder::rounded(Type type, Value x) {
+  if (type.isF32() || !getElementTypeOrSelf(x).isF32())
+    return x;
+  Value out = empty(tensor::getMixedSizes(*this, getLoc(), x));
+  return generic("bhnd", {{x, "bhnd"}}, {out, "bhnd"},
+                 [&](ValueRange args) { return roundTo(type, args[0]); });
 }
 
 Value LinalgBuilder::empty(ArrayRef<OpFoldResult> sizes) {
@@ -91,11 +112,18 @@ Value LinalgBuilder::roundTo(Type type, Value value) {
 }
 
 Value LinalgBuilder::sigma(Value x) {
-  Value positive = arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, x,
-                                         f32(0));
+  Value positive =
+      arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, x, f32(0));
   return arith::SelectOp::create(*this, positive,
                                  arith::AddFOp::create(*this, x, f32(1)),
                                  math::ExpOp::create(*this, x));
+}
+
+Value LinalgBuilder::quotient(Value numerator, Value divisor) {
+  Value isZero =
+      arith::CmpFOp::create(*this, arith::CmpFPredicate::OEQ, divisor, f32(0));
+  return arith::SelectOp::create(
+      *this, isZero, f32(0), arith::DivFOp::create(*this, numerator, divisor));
 }
 
 Value LinalgBuilder::sigmoid(Value x) {

@@ -11,7 +11,8 @@
 ///
 /// A loop is a letter: b batch, h key/value head, g query head of its group,
 /// q query, n key or token, d key width, v value width, i pair of a rotation,
-/// j member of a pair and J the other member. `"bhnd"` is a tensor indexed by four of them.
+/// j member of a pair and J the other member. `"bhnd"` is a tensor indexed by
+/// four of them.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -33,17 +34,26 @@ class LinalgBuilder : public ImplicitLocOpBuilder {
 public:
   using ImplicitLocOpBuilder::ImplicitLocOpBuilder;
 
-  /// The payload: values of the inputs, then of the output; returns the new one.
+  /// The payload: values of the inputs, then of the output; returns the new
+  /// one.
   using Payload = function_ref<Value(ValueRange)>;
+  using Payloads = function_ref<SmallVector<Value>(ValueRange)>;
 
-  /// out[letters of init] = payload over `loops`; a loop whose letter the output
-  /// lacks is a reduction. Letters of `loops` in the order of the nest.
+  /// out[letters of init] = payload over `loops`; a loop whose letter the
+  /// output lacks is a reduction. Letters of `loops` in the order of the nest.
   Value generic(StringRef loops, ArrayRef<Indexed> inputs, Indexed init,
                 Payload payload);
+  /// The same with several outputs, all of the letters of the first.
+  SmallVector<Value> generic(StringRef loops, ArrayRef<Indexed> inputs,
+                             ArrayRef<Indexed> inits, Payloads payload);
 
   /// init + sum of lhs * rhs in f32. bf16 and f16 factors are widened first, so
   /// that their products are exact [S15].
   Value contract(StringRef loops, Indexed lhs, Indexed rhs, Indexed init);
+
+  /// \p x (B x H x N x D) where it is of \p type, narrower than it, or of f32
+  /// rounded to \p type: a factor of a product [S17].
+  Value rounded(Type type, Value x);
 
   /// An f32 tensor of `sizes`, empty or filled.
   Value empty(ArrayRef<OpFoldResult> sizes);
@@ -59,6 +69,9 @@ public:
   Value roundTo(Type type, Value value);
   /// sigma(x) = x + 1 if x > 0 else exp(x), one select [S2].
   Value sigma(Value x);
+  /// numerator / divisor; 0 where the divisor is 0, whatever the numerator
+  /// holds [S9], [S14].
+  Value quotient(Value numerator, Value divisor);
   /// 1 / (1 + exp(-x)).
   Value sigmoid(Value x);
 };

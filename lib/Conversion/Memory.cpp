@@ -28,14 +28,14 @@ static Value isValid(LinalgBuilder &b, unsigned loop, Value length) {
   return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, token, length);
 }
 
-/// 1 / (d + epsilon), 0 where that is 0: an empty memory reads 0 [S9].
-static Value guardedReciprocal(LinalgBuilder &b, Value d, double epsilon) {
-  if (epsilon != 0)
-    d = arith::AddFOp::create(b, d, b.f32(epsilon));
-  Value isZero =
+/// d + epsilon, 0 where d is 0: an empty memory reads 0 [S9].
+static Value guardedDivisor(LinalgBuilder &b, Value d, double epsilon) {
+  if (epsilon == 0)
+    return d;
+  Value isEmpty =
       arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, d, b.f32(0));
-  return arith::SelectOp::create(b, isZero, b.f32(0),
-                                 arith::DivFOp::create(b, b.f32(1), d));
+  return arith::SelectOp::create(b, isEmpty, d,
+                                 arith::AddFOp::create(b, d, b.f32(epsilon)));
 }
 
 Quotient infini_attn::retrieve(LinalgBuilder &b, const SegmentContext &context,
@@ -45,36 +45,37 @@ Quotient infini_attn::retrieve(LinalgBuilder &b, const SegmentContext &context,
 
   // sigma(Q)^T[d, q]
   Sizes turned{sizes[0], sizes[1], sizes[2], sizes[4], sizes[3]};
-  Value sigmaQ = b.generic(
-      "bhgdq", {{q, "bhgqd"}}, {b.empty(turned), "bhgdq"},
-      [&](ValueRange args) {
-        return b.roundTo(context.factor, b.sigma(b.widen(args[0])));
-      });
+  Value sigmaQ =
+      b.generic("bhgdq", {{q, "bhgqd"}}, {b.empty(turned), "bhgdq"},
+                [&](ValueRange args) {
+                  return b.roundTo(context.factor, b.sigma(b.widen(args[0])));
+                });
 
   // (sigma(Q) M)^T[v, q] = sum_d M[d, v] sigma(Q)^T[d, q]
   Sizes product{sizes[0], sizes[1], sizes[2], valueWidth, sizes[3]};
-  Value numerator =
-      b.contract("bhgvqd", {memory, "bhdv"}, {sigmaQ, "bhgdq"},
-                 {b.filled(product, 0), "bhgvq"});
+  Value numerator = b.contract("bhgvqd", {memory, "bhdv"}, {sigmaQ, "bhgdq"},
+                               {b.filled(product, 0), "bhgvq"});
 
   // (sigma(Q) z)[q] = sum_d z[d] sigma(Q)^T[d, q]
   Sizes perQuery(ArrayRef(sizes).drop_back());
   Value divisor = b.contract("bhgqd", {normalizer, "bhd"}, {sigmaQ, "bhgdq"},
                              {b.filled(perQuery, 0), "bhgq"});
 
+  if (!context.lengths && context.epsilon == 0)
+    return {numerator, divisor};
   SmallVector<Indexed> inputs{{divisor, "bhgq"}};
   if (context.lengths)
     inputs.push_back({context.lengths, "b"});
-  Value reciprocal = b.generic(
-      "bhgq", inputs, {b.empty(perQuery), "bhgq"},
-      [&](ValueRange args) -> Value {
-        Value inverse = guardedReciprocal(b, args[0], context.epsilon);
-        if (!context.lengths)
-          return inverse;
-        return arith::SelectOp::create(b, isValid(b, 3, args[1]), inverse,
-                                       b.f32(0));
-      });
-  return {numerator, reciprocal};
+  divisor =
+      b.generic("bhgq", inputs, {b.empty(perQuery), "bhgq"},
+                [&](ValueRange args) -> Value {
+                  Value guarded = guardedDivisor(b, args[0], context.epsilon);
+                  if (!context.lengths)
+                    return guarded;
+                  return arith::SelectOp::create(b, isValid(b, 3, args[1]),
+                                                 guarded, b.f32(0));
+                });
+  return {numerator, divisor};
 }
 
 std::pair<Value, Value>
@@ -96,16 +97,19 @@ infini_attn::update(LinalgBuilder &b, const SegmentContext &context,
       return x;
     return arith::SelectOp::create(b, isValid(b, 2, length), x, b.f32(0));
   };
-  Value sigmaK = b.generic(
-      "bhnd", inputs(k, "bhnd"), {b.empty(keySizes), "bhnd"},
-      [&](ValueRange args) {
-        Value x = b.roundTo(context.factor, b.sigma(b.widen(args[0])));
-        return whereValid(args[1], x);
-      });
+  Value sigmaK = b.generic("bhnd", inputs(k, "bhnd"),
+                           {b.empty(keySizes), "bhnd"}, [&](ValueRange args) {
+                             Value x = b.roundTo(context.factor,
+                                                 b.sigma(b.widen(args[0])));
+                             return whereValid(args[1], x);
+                           });
 
-  // linear: U = V; delta: U = V - sigma(K) M / (sigma(K) z), read at the keys [S6]
+  // linear: U = V; delta: U = V - sigma(K) M / (sigma(K) z), read at the keys
+  // [S6]
   Value u;
-  if (rule == UpdateRule::Linear) {
+  if (rule == UpdateRule::Linear && !context.lengths) {
+    u = b.rounded(context.factor, v);
+  } else if (rule == UpdateRule::Linear) {
     u = b.generic("bhnv", inputs(v, "bhnv"), {b.empty(valueSizes), "bhnv"},
                   [&](ValueRange args) {
                     Value x = b.roundTo(context.factor, b.widen(args[0]));
@@ -115,26 +119,18 @@ infini_attn::update(LinalgBuilder &b, const SegmentContext &context,
     Value read = b.contract("bhnvd", {sigmaK, "bhnd"}, {readMemory, "bhdv"},
                             {b.filled(valueSizes, 0), "bhnv"});
     Sizes perKey(ArrayRef(keySizes).drop_back());
-    Value divisor = b.contract("bhnd", {sigmaK, "bhnd"}, {readNormalizer, "bhd"},
-                               {b.filled(perKey, 0), "bhn"});
-    Value reciprocal = b.generic(
-        "bhn", {{divisor, "bhn"}}, {b.empty(perKey), "bhn"},
-        [&](ValueRange args) {
-          return guardedReciprocal(b, args[0], context.epsilon);
-        });
-    SmallVector<Indexed> list{{v, "bhnv"}, {read, "bhnv"}, {reciprocal, "bhn"}};
+    Value divisor =
+        b.contract("bhnd", {sigmaK, "bhnd"}, {readNormalizer, "bhd"},
+                   {b.filled(perKey, 0), "bhn"});
+    SmallVector<Indexed> list{{v, "bhnv"}, {read, "bhnv"}, {divisor, "bhn"}};
     if (context.lengths)
       list.push_back({context.lengths, "b"});
-    u = b.generic(
-        "bhnv", list, {b.empty(valueSizes), "bhnv"},
-        [&](ValueRange args) -> Value {
-          Value isEmpty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
-                                                args[2], b.f32(0));
-          Value quotient = arith::SelectOp::create(
-              b, isEmpty, b.f32(0), arith::MulFOp::create(b, args[1], args[2]));
-          Value x = arith::SubFOp::create(b, b.widen(args[0]), quotient);
-          return whereValid(args[3], b.roundTo(context.factor, x));
-        });
+    u = b.generic("bhnv", list, {read, "bhnv"}, [&](ValueRange args) -> Value {
+      Value d = guardedDivisor(b, args[2], context.epsilon);
+      Value x =
+          arith::SubFOp::create(b, b.widen(args[0]), b.quotient(args[1], d));
+      return whereValid(args[3], b.roundTo(context.factor, x));
+    });
   }
 
   // M'[d, v] = M[d, v] + sum_n sigma(K)[n, d] U[n, v]

@@ -39,9 +39,9 @@ static void addDecomposition(OpPassManager &pm) {
   pm.addPass(createInfiniAttnSegmentSequence());
   pm.addPass(createConvertInfiniAttnToLinalg());
   // Constants and casts that the decomposition left behind would hide static
-  // shapes from the stages below.
+  // shapes from the stages below. No CSE before bufferization: it would make one
+  // accumulator of two that begin alike, and bufferization two again by a copy.
   pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
 }
 
 /// linalg, scf, tensor -> linalg, scf, memref
@@ -55,8 +55,9 @@ static void addBufferization(OpPassManager &pm) {
   options.unknownTypeConversion =
       bufferization::LayoutMapOption::IdentityLayoutMap;
   pm.addPass(bufferization::createOneShotBufferizePass(options));
-  pm.addPass(createCanonicalizerPass());
+  // What was written where it belongs is copied onto itself after CSE.
   pm.addPass(createCSEPass());
+  pm.addPass(createCanonicalizerPass());
   bufferization::buildBufferDeallocationPipeline(
       pm, bufferization::BufferDeallocationPipelineOptions());
   pm.addPass(createConvertBufferizationToMemRefPass());
@@ -106,7 +107,7 @@ void infini_attn::buildToCPUPipeline(OpPassManager &pm,
   pm.addPass(createInfiniAttnDistribute());
   addDecomposition(pm);
   // linalg, scf, tensor: fewer passes over memory
-  pm.addPass(createLinalgElementwiseOpFusionPass());
+  pm.addPass(createInfiniAttnFuseElementwise());
   pm.addPass(createCanonicalizerPass());
   addBufferization(pm);
   // linalg, memref, scf -> memref, scf, vector

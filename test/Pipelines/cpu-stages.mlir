@@ -7,7 +7,7 @@
 // CHECK: infini-attn-distribute
 // CHECK: infini-attn-segment-sequence
 // CHECK: convert-infini-attn-to-linalg
-// CHECK: linalg-fuse-elementwise-ops
+// CHECK: infini-attn-fuse-elementwise
 // CHECK: infini-attn-prepare-entry
 // CHECK: one-shot-bufferize{{.*}}bufferize-function-boundaries=true
 // CHECK: ownership-based-buffer-deallocation

@@ -39,4 +39,21 @@ def ConvertInfiniAttnToLinalg : Pass<"convert-infini-attn-to-linalg"> {
   ];
 }
 
+def InfiniAttnFuseElementwise : Pass<"infini-attn-fuse-elementwise"> {
+  let summary = "fuse elementwise operations that compute nothing twice";
+  let description = [{
+    An elementwise linalg operation moves into the one that uses it, so that
+    its result never lies in memory: only where it has no other user, and where
+    the user is elementwise too and computes each element of it once. Never
+    into a product or another reduction, which would compute it once a term.
+
+        y = exp(x);  z = y + 1      =>  z = exp(x) + 1
+        r = 1 / l;   o = a * r[q]   stays: r has fewer elements than o
+
+    Requires: nothing. Ensures: results are the same bits; the destination of
+    each operation stays what it was.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+}
+
 #endif // INFINI_ATTN_CONVERSION_PASSES_TD
