@@ -37,6 +37,9 @@ using namespace mlir::infini_attn;
 /// infini_attn, linalg, tensor -> linalg, scf, tensor
 static void addDecomposition(OpPassManager &pm) {
   pm.addPass(createInfiniAttnSegmentSequence());
+  // Loops drop results that nobody uses: a step computes no such output.
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createInfiniAttnExpandStep());
   pm.addPass(createConvertInfiniAttnToLinalg());
   // Constants and casts that the decomposition left behind would hide static
   // shapes from the stages below. No CSE before bufferization: it would make one

@@ -6,6 +6,7 @@
 // CHECK: infini-attn-guard-lookups
 // CHECK: infini-attn-distribute
 // CHECK: infini-attn-segment-sequence
+// CHECK: infini-attn-expand-step
 // CHECK: convert-infini-attn-to-linalg
 // CHECK: infini-attn-fuse-elementwise
 // CHECK: infini-attn-prepare-entry
@@ -19,6 +20,7 @@
 // CHECK: convert-scf-to-cf
 // CHECK: reconcile-unrealized-casts
 
+// PLAIN: infini-attn-expand-step
 // PLAIN: one-shot-bufferize
 // PLAIN: convert-linalg-to-loops
 // PLAIN: reconcile-unrealized-casts

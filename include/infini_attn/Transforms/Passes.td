@@ -70,4 +70,45 @@ def InfiniAttnSegmentSequence : Pass<"infini-attn-segment-sequence"> {
   ];
 }
 
+def InfiniAttnExpandStep : Pass<"infini-attn-expand-step"> {
+  let summary = "expand a step of a stream into a loop over segments";
+  let description = [{
+    An `attention_step` takes a chunk that may begin and end anywhere in a
+    segment. It becomes a loop over the segments that the chunk touches: a
+    whole one is a `segment`, and leaves nothing behind but the memory; of any
+    other, the rotated keys and the values are kept for later queries, and what
+    it adds to the memory is pending until its last token arrives [D1], [D2].
+
+        attention_step(q, k, v, gate) outs(o, M, z, dM, dz, keys, values, count)
+        =>
+        for segments s of count .. count + tokens - 1:
+          if the chunk has all of s:
+            o[s], M, z = segment(q[s], k[s], v[s], gate) outs(o[s], M, z)
+          else:
+            keys[place], values[place] = rope(k[s]), v[s]
+            o[s] = gate(memory_retrieve(q[s], M, z),
+                        segment_attention(q[s], keys, values))
+            dM, dz = memory_update(k[s], v[s]) reads(M, z) outs(dM, dz)
+            if s is complete: M, z, dM, dz = M + dM, z + dz, 0, 0
+        count = (count + tokens) mod N
+
+    Rows may stand at different places of their segments, so an operation on
+    more than one batch row or key/value head is distributed over them first.
+    An output that nobody uses is not computed: no local attention, no read of
+    the memory, and only the last, open segment's keys are kept.
+
+    Requires: keys and values of a static number of tokens. A count or a length
+    out of range is reported by a `cf.assert` and clamped. Ensures: no
+    `attention_step` is left; the results of a row are a function of that row's
+    values alone [S16]. They differ in the last bits from other cuts of the same
+    tokens into chunks.
+  }];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::cf::ControlFlowDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
 #endif // INFINI_ATTN_TRANSFORMS_PASSES_TD
