@@ -128,6 +128,8 @@ class Trainer:
         """Weights of another rule are a good start: what to keep of a text is the same, how to write it is not."""
         self.model.load_state_dict(load_file(path))
         self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
+        longest = self.arguments.longest
+        self.lengths = [longest // 4, longest // 2, longest]
 
     def save(self):
         state = {"model": self.model.state_dict(), "average": self.average, "optimizer": self.optimizer.state_dict(),
