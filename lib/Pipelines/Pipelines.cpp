@@ -35,7 +35,7 @@ using namespace mlir;
 using namespace mlir::infini_attn;
 
 /// infini_attn, linalg, tensor -> linalg, scf, tensor
-static void addDecomposition(OpPassManager &pm) {
+void infini_attn::buildDecomposition(OpPassManager &pm) {
   pm.addPass(createInfiniAttnSegmentSequence());
   // Loops drop results that nobody uses: a step computes no such output.
   pm.addPass(createCanonicalizerPass());
@@ -95,7 +95,7 @@ static void addLLVMConversion(OpPassManager &pm) {
 }
 
 void infini_attn::buildToLinalgPipeline(OpPassManager &pm) {
-  addDecomposition(pm);
+  buildDecomposition(pm);
   addBufferization(pm);
   // linalg, memref, scf -> memref, scf
   pm.addPass(createConvertLinalgToLoopsPass());
@@ -108,7 +108,7 @@ void infini_attn::buildToCPUPipeline(OpPassManager &pm,
   // infini_attn, linalg, tensor: one task a batch row and head
   pm.addPass(cpu::createInfiniAttnGuardLookups());
   pm.addPass(createInfiniAttnDistribute());
-  addDecomposition(pm);
+  buildDecomposition(pm);
   // linalg, scf, tensor: fewer passes over memory
   pm.addPass(createInfiniAttnFuseElementwise());
   pm.addPass(createCanonicalizerPass());

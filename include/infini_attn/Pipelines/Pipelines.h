@@ -27,6 +27,9 @@ struct CPUPipelineOptions : public PassPipelineOptions<CPUPipelineOptions> {
       llvm::cl::init(512)};
 };
 
+/// infini_attn to linalg, both on tensors: the equations, nothing optimized.
+void buildDecomposition(OpPassManager &pm);
+
 /// infini_attn on tensors to linalg on buffers, with upstream passes from there
 /// to the llvm dialect: sequential loops, for any target. The plain path that
 /// others are compared with.

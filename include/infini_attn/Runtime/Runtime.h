@@ -1,0 +1,48 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of the InfiniAttn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// What compiled code calls, and what a host asks of it. C.
+///
+/// A host program may define infini_parallel_for and infini_check itself; the
+/// ones of this library are then not linked.
+///
+//===----------------------------------------------------------------------===//
+
+#ifndef INFINI_ATTN_RUNTIME_RUNTIME_H
+#define INFINI_ATTN_RUNTIME_RUNTIME_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// Calls `body(context, begin, end)` on disjoint ranges that cover [0, count),
+/// on several threads; returns when all are done.
+void infini_parallel_for(void (*body)(void *context, int64_t begin,
+                                      int64_t end),
+                         void *context, int64_t count);
+
+/// Threads that infini_parallel_for uses from now on; 0 means all of the
+/// machine.
+void infini_set_threads(int32_t threads);
+
+/// Records `message` where `ok` is 0, if it is the first since the last call of
+/// infini_last_error. Thread-safe.
+void infini_check(int32_t ok, const char *message);
+
+/// The message of the first check that failed, or a null pointer; forgets it.
+/// The text is a constant of the compiled code.
+const char *infini_last_error(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif // INFINI_ATTN_RUNTIME_RUNTIME_H

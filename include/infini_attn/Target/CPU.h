@@ -1,0 +1,81 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of the InfiniAttn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// From a module of infini_attn to code for a CPU.
+///
+//===----------------------------------------------------------------------===//
+
+#ifndef INFINI_ATTN_TARGET_CPU_H
+#define INFINI_ATTN_TARGET_CPU_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Target/TargetMachine.h"
+
+#include <memory>
+#include <string>
+
+namespace llvm {
+class Module;
+class LLVMContext;
+class MemoryBuffer;
+} // namespace llvm
+
+namespace mlir::infini_attn {
+
+/// A CPU, described by what it can do. Empty strings mean this machine.
+struct CPUOptions {
+  std::string triple;   ///< e.g. aarch64-linux-gnu
+  std::string cpu;      ///< e.g. znver4; a name alone may lie, features do not
+  std::string features; ///< e.g. +avx512f,-amx-tile
+};
+
+/// A CPU that LLVM can make code for.
+class CPUTarget {
+public:
+  /// Checks the triple, the CPU and each feature by name before LLVM sees them.
+  static llvm::Expected<CPUTarget> create(const CPUOptions &options);
+
+  llvm::TargetMachine &machine() const { return *targetMachine; }
+  /// Width of a vector register: 512 with AVX-512, 256 with AVX, else 128.
+  unsigned vectorBits() const { return bits; }
+
+private:
+  std::unique_ptr<llvm::TargetMachine> targetMachine;
+  unsigned bits = 128;
+};
+
+/// Registers what translation of compiled modules needs.
+void registerCPUTranslations(DialectRegistry &registry);
+
+/// Lowers `module` to the llvm dialect, in place. Errors are diagnostics.
+LogicalResult lowerForCPU(ModuleOp module, const CPUTarget &target);
+
+/// Translates a lowered module and optimizes it (-O3); null after a diagnostic.
+std::unique_ptr<llvm::Module> translateForCPU(ModuleOp module,
+                                              llvm::LLVMContext &context,
+                                              const CPUTarget &target);
+
+/// Assembly or an object of `module`.
+llvm::Expected<llvm::SmallVector<char, 0>>
+emitForCPU(llvm::Module &module, const CPUTarget &target,
+           llvm::CodeGenFileType type);
+
+/// Links an object into a shared library together with the runtime archive.
+llvm::Error linkShared(llvm::ArrayRef<char> object, llvm::StringRef output,
+                       llvm::StringRef runtimeArchive);
+
+/// A C header for the public functions of `module`, which is not lowered yet.
+/// `name` goes into its include guard.
+llvm::Expected<std::string> writeCHeader(ModuleOp module, llvm::StringRef name);
+
+} // namespace mlir::infini_attn
+
+#endif // INFINI_ATTN_TARGET_CPU_H

@@ -1,0 +1,119 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of the InfiniAttn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "infini_attn/Target/CPU.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/MC/MCSubtargetInfo.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/TargetParser/Host.h"
+
+#include <mutex>
+
+using namespace mlir;
+using namespace mlir::infini_attn;
+
+static void initializeTargets() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    llvm::InitializeAllTargetInfos();
+    llvm::InitializeAllTargets();
+    llvm::InitializeAllTargetMCs();
+    llvm::InitializeAllAsmPrinters();
+    llvm::InitializeAllAsmParsers();
+  });
+}
+
+/// This machine's features. Its name is not asked: a virtual machine may report
+/// a CPU that lacks what it has.
+static std::string hostFeatures() {
+  SmallVector<std::string> features;
+  for (const auto &[name, isOn] : llvm::sys::getHostCPUFeatures())
+    features.push_back((isOn ? "+" : "-") + name.str());
+  llvm::sort(features);
+  return llvm::join(features, ",");
+}
+
+static llvm::Error checkFeatures(const llvm::MCSubtargetInfo &subtarget,
+                                 StringRef features) {
+  SmallVector<StringRef> names;
+  features.split(names, ',', -1, /*KeepEmpty=*/false);
+  for (StringRef feature : names) {
+    if (!feature.starts_with("+") && !feature.starts_with("-"))
+      return llvm::createStringError(
+          "expected a feature as +name or -name, got '" + feature + "'");
+    auto hasName = [&](const llvm::SubtargetFeatureKV &known) {
+      return feature.drop_front() == StringRef(known.Key);
+    };
+    if (llvm::none_of(subtarget.getAllProcessorFeatures(), hasName))
+      return llvm::createStringError("expected a feature of the target, got '" +
+                                     feature + "'");
+  }
+  return llvm::Error::success();
+}
+
+llvm::Expected<CPUTarget> CPUTarget::create(const CPUOptions &options) {
+  initializeTargets();
+  llvm::Triple triple(options.triple.empty()
+                          ? llvm::sys::getDefaultTargetTriple()
+                          : llvm::Triple::normalize(options.triple));
+  std::string error;
+  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!target || !target->hasTargetMachine() || !target->hasMCAsmBackend())
+    return llvm::createStringError("expected a target triple of this LLVM, got '" +
+                                   options.triple + "'");
+  if (!triple.isOSBinFormatELF() || triple.isNVPTX() || triple.isAMDGPU())
+    return llvm::createStringError("expected the triple of a CPU with ELF "
+                                   "objects, got '" +
+                                   options.triple + "'");
+
+  bool isHost = options.triple.empty() ||
+                triple.getArch() ==
+                    llvm::Triple(llvm::sys::getDefaultTargetTriple()).getArch();
+  std::string cpu = options.cpu, features;
+  if (cpu == "native" || (cpu.empty() && isHost)) {
+    if (!isHost)
+      return llvm::createStringError(
+          "expected a CPU of the target, got 'native' for '" + options.triple +
+          "'");
+    cpu = triple.isX86() ? "x86-64" : "generic";
+    features = hostFeatures();
+  } else if (cpu.empty()) {
+    cpu = triple.isX86() ? "x86-64" : "generic";
+  }
+  std::unique_ptr<llvm::MCSubtargetInfo> subtarget(
+      target->createMCSubtargetInfo(triple, "", ""));
+  if (!subtarget)
+    return llvm::createStringError("expected a target with CPUs, got '" +
+                                   options.triple + "'");
+  if (!subtarget->isCPUStringValid(cpu))
+    return llvm::createStringError("expected a CPU of " + triple.getArchName() +
+                                   ", got '" + cpu + "'");
+  if (llvm::Error wrong = checkFeatures(*subtarget, options.features))
+    return std::move(wrong);
+  for (const std::string &more :
+       {options.features, std::string(triple.isX86() ? "-prefer-256-bit" : "")})
+    if (!more.empty())
+      features += (features.empty() ? "" : ",") + more;
+
+  CPUTarget result;
+  result.targetMachine.reset(target->createTargetMachine(
+      triple, cpu, features, llvm::TargetOptions(), llvm::Reloc::PIC_,
+      std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+  if (!result.targetMachine)
+    return llvm::createStringError("expected a target that can be compiled for, "
+                                   "got '" +
+                                   options.triple + "'");
+  subtarget.reset(target->createMCSubtargetInfo(triple, cpu, features));
+  if (triple.isX86())
+    result.bits = subtarget->checkFeatures("+avx512f,+avx512bw,+avx512vl") ? 512
+                  : subtarget->checkFeatures("+avx")                       ? 256
+                                                                           : 128;
+  return result;
+}

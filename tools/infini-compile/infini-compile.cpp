@@ -1,0 +1,201 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of the InfiniAttn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// Compiles a module of infini_attn for a CPU, ahead of time.
+///
+//===----------------------------------------------------------------------===//
+
+#include "infini_attn/InitAll.h"
+#include "infini_attn/Target/CPU.h"
+
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Support/FileUtilities.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/SourceMgr.h"
+
+using namespace mlir;
+namespace cl = llvm::cl;
+
+enum class Emit { Infini, Linalg, LLVM, Asm, Obj, Shared };
+
+static cl::OptionCategory category("infini-compile options");
+
+static cl::opt<std::string> inputPath(cl::Positional, cl::init("-"),
+                                      cl::desc("<input .mlir, - is stdin>"),
+                                      cl::cat(category));
+static cl::opt<std::string> outputPath("o", cl::init("-"),
+                                       cl::desc("output file (default: stdout)"),
+                                       cl::value_desc("file"),
+                                       cl::cat(category));
+static cl::opt<std::string> targetName("target", cl::init("cpu"),
+                                       cl::desc("kind of machine: cpu"),
+                                       cl::value_desc("kind"),
+                                       cl::cat(category));
+static cl::opt<Emit> emit(
+    "emit", cl::desc("what to write:"), cl::init(Emit::Obj),
+    cl::values(clEnumValN(Emit::Infini, "infini", "the module, checked"),
+               clEnumValN(Emit::Linalg, "linalg", "linalg on tensors"),
+               clEnumValN(Emit::LLVM, "llvm", "LLVM IR, optimized"),
+               clEnumValN(Emit::Asm, "asm", "assembly"),
+               clEnumValN(Emit::Obj, "obj", "an object file (default)"),
+               clEnumValN(Emit::Shared, "shared",
+                          "a shared library with its runtime")),
+    cl::cat(category));
+static cl::opt<std::string>
+    triple("mtriple", cl::desc("target triple, e.g. aarch64-linux-gnu "
+                               "(default: this machine)"),
+           cl::value_desc("triple"), cl::cat(category));
+static cl::opt<std::string>
+    cpu("mcpu", cl::desc("CPU, e.g. znver4 (default: the features of this "
+                         "machine)"),
+        cl::value_desc("cpu"), cl::cat(category));
+static cl::opt<std::string>
+    features("mattr", cl::desc("CPU features, e.g. +avx512f,-amx-tile"),
+             cl::value_desc("features"), cl::cat(category));
+static cl::opt<std::string>
+    headerPath("header", cl::desc("also write a C header for the functions"),
+               cl::value_desc("file.h"), cl::cat(category));
+
+static int fail(const Twine &message) {
+  llvm::errs() << "infini-compile: error: " << message << "\n";
+  return 1;
+}
+
+/// Writes under a temporary name, then renames: nothing is written half.
+static llvm::Error write(StringRef path, StringRef text) {
+  return llvm::writeToOutput(path, [&](llvm::raw_ostream &out) {
+    out << text;
+    return llvm::Error::success();
+  });
+}
+
+static std::string print(ModuleOp module) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  module.print(out);
+  out << "\n";
+  return text;
+}
+
+/// The text or the object that --emit asks for; empty after a diagnostic.
+static llvm::Expected<llvm::SmallVector<char, 0>>
+compile(ModuleOp module, const infini_attn::CPUTarget &target) {
+  llvm::SmallVector<char, 0> output;
+  if (emit == Emit::Infini) {
+    llvm::append_range(output, print(module));
+    return output;
+  }
+  if (emit == Emit::Linalg) {
+    PassManager pm(module.getContext());
+    infini_attn::buildDecomposition(pm);
+    if (failed(pm.run(module)))
+      return llvm::createStringError("expected a module that can be compiled");
+    llvm::append_range(output, print(module));
+    return output;
+  }
+  if (failed(infini_attn::lowerForCPU(module, target)))
+    return llvm::createStringError("expected a module that can be compiled");
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> llvmModule =
+      infini_attn::translateForCPU(module, context, target);
+  if (!llvmModule)
+    return llvm::createStringError("expected a module that can be compiled");
+  if (emit == Emit::LLVM) {
+    llvm::raw_svector_ostream out(output);
+    llvmModule->print(out, nullptr);
+    return output;
+  }
+  return infini_attn::emitForCPU(*llvmModule, target,
+                                 emit == Emit::Asm
+                                     ? llvm::CodeGenFileType::AssemblyFile
+                                     : llvm::CodeGenFileType::ObjectFile);
+}
+
+/// The runtime archive: beside this program in a build or an installation.
+static std::string findRuntime(const char *argv0) {
+  std::string self = llvm::sys::fs::getMainExecutable(
+      argv0, reinterpret_cast<void *>(&findRuntime));
+  llvm::SmallString<128> path(llvm::sys::path::parent_path(
+      llvm::sys::path::parent_path(self)));
+  llvm::sys::path::append(path, "lib", "libInfiniAttnRuntime.a");
+  return std::string(path);
+}
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  cl::HideUnrelatedOptions(category);
+  cl::ParseCommandLineOptions(
+      argc, argv,
+      "Compiles Infini-attention in MLIR for a CPU.\n\n"
+      "  infini-compile model.mlir -o model.so --emit=shared --header=model.h\n"
+      "  infini-compile model.mlir --emit=asm --mtriple=aarch64-linux-gnu\n\n"
+      "Each public function f becomes _mlir_ciface_f; the header says how to "
+      "call it.\n");
+  if (targetName != "cpu")
+    return fail("expected --target=cpu, which is what this build has, got '" +
+                targetName + "'");
+  bool isText = emit == Emit::Infini || emit == Emit::Linalg ||
+                emit == Emit::LLVM || emit == Emit::Asm;
+  if (!isText && outputPath == "-")
+    return fail("expected -o FILE for a binary output");
+
+  llvm::Expected<infini_attn::CPUTarget> target =
+      infini_attn::CPUTarget::create({triple, cpu, features});
+  if (!target)
+    return fail(llvm::toString(target.takeError()));
+
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  registerAllExtensions(registry);
+  infini_attn::registerAllDialects(registry);
+  infini_attn::registerCPUTranslations(registry);
+  MLIRContext context(registry);
+  std::string message;
+  std::unique_ptr<llvm::MemoryBuffer> input = openInputFile(inputPath, &message);
+  if (!input)
+    return fail(message);
+  llvm::SourceMgr sources;
+  sources.AddNewSourceBuffer(std::move(input), llvm::SMLoc());
+  SourceMgrDiagnosticHandler diagnostics(sources, &context);
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
+  if (!module)
+    return 1;
+
+  std::string header;
+  if (!headerPath.empty()) {
+    llvm::Expected<std::string> text = infini_attn::writeCHeader(
+        *module, llvm::sys::path::stem(headerPath));
+    if (!text)
+      return fail(llvm::toString(text.takeError()));
+    header = std::move(*text);
+  }
+  llvm::Expected<llvm::SmallVector<char, 0>> output = compile(*module, *target);
+  if (!output)
+    return fail(llvm::toString(output.takeError()));
+  llvm::Error error =
+      emit == Emit::Shared
+          ? infini_attn::linkShared(*output, outputPath, findRuntime(argv[0]))
+          : write(outputPath, StringRef(output->data(), output->size()));
+  if (error)
+    return fail("expected to write '" + outputPath +
+                "', got: " + llvm::toString(std::move(error)));
+  if (!header.empty())
+    if (llvm::Error headerError = write(headerPath, header))
+      return fail("expected to write '" + headerPath +
+                  "', got: " + llvm::toString(std::move(headerError)));
+  return 0;
+}
