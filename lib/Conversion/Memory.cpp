@@ -57,7 +57,7 @@ Quotient infini_attn::retrieve(LinalgBuilder &b, const SegmentContext &context,
                                {b.filled(product, 0), "bhgvq"});
 
   // (sigma(Q) z)[q] = sum_d z[d] sigma(Q)^T[d, q]
-  Sizes perQuery(ArrayRef(sizes).drop_back());
+  Sizes perQuery(ArrayRef<OpFoldResult>(sizes).drop_back());
   Value divisor = b.contract("bhgqd", {normalizer, "bhd"}, {sigmaQ, "bhgdq"},
                              {b.filled(perQuery, 0), "bhgq"});
 
@@ -118,7 +118,7 @@ infini_attn::update(LinalgBuilder &b, const SegmentContext &context,
   } else {
     Value read = b.contract("bhnvd", {sigmaK, "bhnd"}, {readMemory, "bhdv"},
                             {b.filled(valueSizes, 0), "bhnv"});
-    Sizes perKey(ArrayRef(keySizes).drop_back());
+    Sizes perKey(ArrayRef<OpFoldResult>(keySizes).drop_back());
     Value divisor =
         b.contract("bhnd", {sigmaK, "bhnd"}, {readNormalizer, "bhd"},
                    {b.filled(perKey, 0), "bhn"});

@@ -76,7 +76,7 @@ Value infini_attn::rotateTransposed(LinalgBuilder &b, RotaryStyle style,
   Sizes offsets(rank, zero), strides(rank, one), part = sizes;
   part.back() = rotated;
   Value head = tensor::ExtractSliceOp::create(b, x, offsets, part, strides);
-  Sizes paired(ArrayRef(sizes).drop_back());
+  Sizes paired(ArrayRef<OpFoldResult>(sizes).drop_back());
   paired.append(interleaved ? Sizes{pairs, two} : Sizes{two, pairs});
   SmallVector<ReassociationIndices> groups;
   for (int64_t dim = 0; dim < rank; ++dim)
@@ -93,7 +93,7 @@ Value infini_attn::rotateTransposed(LinalgBuilder &b, RotaryStyle style,
   std::string loops = (letters + pair + "n").str();
   std::string self = (letters + "n" + pair).str(),
               partner = (letters + "n" + other).str();
-  Sizes turned(ArrayRef(sizes).drop_back(2));
+  Sizes turned(ArrayRef<OpFoldResult>(sizes).drop_back(2));
   turned.append({paired[rank - 1], paired[rank], tokens});
   Value result =
       b.generic(loops,
@@ -131,7 +131,7 @@ Value infini_attn::rotateTransposed(LinalgBuilder &b, RotaryStyle style,
   tailSizes.back() = rest;
   Value tail =
       tensor::ExtractSliceOp::create(b, x, tailOffsets, tailSizes, strides);
-  Sizes whole(ArrayRef(sizes).drop_back(2));
+  Sizes whole(ArrayRef<OpFoldResult>(sizes).drop_back(2));
   whole.append({width, tokens});
   Sizes restSizes = whole;
   restSizes[tokenDim] = rest;

@@ -10,9 +10,10 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$(realpath "$1")/fuzz
 bin=$(realpath "$1")/bin
 seconds=$2
-targets=(pipelines)
+targets=(pipelines readers)
 
 python3 "$here/make_corpus.py" "$here/.." "$work/seeds-pipelines"
+python3 "$here/make_files.py" "$work/seeds-readers"
 
 # What earlier runs found stays in the build's corpus; the seeds come after it.
 fuzz() {
