@@ -17,6 +17,7 @@
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -43,14 +44,18 @@ struct Segment {
 /// The cut of T tokens into segments of N, the last one perhaps shorter [S13].
 class Cut {
 public:
-  Cut(RewriterBase &rewriter, Location loc, OpFoldResult tokens, int64_t length)
-      : b(loc, rewriter), tokens(tokens), length(length) {}
+  /// \p activations have the tokens as their dimension 2.
+  Cut(RewriterBase &rewriter, Location loc, ValueRange activations,
+      int64_t length);
 
   using Body = function_ref<SmallVector<Value>(Segment, Value, ValueRange)>;
 
-  /// Calls \p body on each segment in order, with its number and what is carried
-  /// from one to the next; returns what the last one leaves.
+  /// Calls \p body on each segment in order, with its number and what is
+  /// carried from one to the next; returns what the last one leaves.
   SmallVector<Value> forEach(ValueRange init, Body body);
+
+  /// Reports lengths outside of [0, T].
+  void checkLengths(Value lengths);
 
   /// Valid tokens of a segment, of each row: clamp(lengths - start, 0, count);
   /// null without lengths.
@@ -73,18 +78,54 @@ public:
   ImplicitLocOpBuilder b;
   OpFoldResult tokens;
   int64_t length;
+
+private:
+  /// Whether N tokens can exist: no tensor has 2^63 bytes.
+  bool wholeSegmentFits = true;
 };
 } // namespace
 
+/// Whether a tensor with \p tokens as the dimension 2 of \p type fits in
+/// memory.
+static bool fits(RankedTensorType type, int64_t tokens) {
+  int64_t bytes = type.getElementTypeBitWidth() / 8;
+  for (auto [dim, size] : llvm::enumerate(type.getShape())) {
+    int64_t atLeast = dim == 2                      ? tokens
+                      : ShapedType::isDynamic(size) ? 1
+                                                    : size;
+    if (atLeast != 0 && llvm::MulOverflow(bytes, atLeast, bytes))
+      return false;
+  }
+  return true;
+}
+
+Cut::Cut(RewriterBase &rewriter, Location loc, ValueRange activations,
+         int64_t length)
+    : b(loc, rewriter), length(length) {
+  for (Value activation : activations) {
+    auto type = cast<RankedTensorType>(activation.getType());
+    wholeSegmentFits &= fits(type, length);
+    // One static size is enough: all are equal.
+    if (!tokens && !type.isDynamicDim(2))
+      tokens = b.getIndexAttr(type.getDimSize(2));
+  }
+  if (!tokens)
+    tokens = tensor::getMixedSize(b, loc, activations.front(), 2);
+}
+
 SmallVector<Value> Cut::forEach(ValueRange init, Body body) {
   AffineExpr t = b.getAffineDimExpr(0);
-  OpFoldResult whole = apply(t.floorDiv(length), {tokens});
-  OpFoldResult rest = apply(t % length, {tokens});
+  OpFoldResult whole = b.getIndexAttr(0), rest = tokens, last = whole;
+  if (wholeSegmentFits) {
+    whole = apply(t.floorDiv(length), {tokens});
+    rest = apply(t % length, {tokens});
+    last = apply(t.floorDiv(length) * length, {tokens});
+  }
 
   SmallVector<Value> carried(init);
   if (getConstantIntValue(whole) != 0) {
-    auto loop = scf::ForOp::create(b, constant(0), toValue(whole), constant(1),
-                                   carried);
+    Value zero = constant(0), end = toValue(whole), one = constant(1);
+    auto loop = scf::ForOp::create(b, zero, end, one, carried);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(loop.getBody());
     Value number = loop.getInductionVar();
@@ -95,21 +136,38 @@ SmallVector<Value> Cut::forEach(ValueRange init, Body body) {
   if (getConstantIntValue(rest) == 0)
     return carried;
 
-  Segment last{apply(t.floorDiv(length) * length, {tokens}), rest};
   auto emitLast = [&](ValueRange values) {
-    return body(last, toValue(whole), values);
+    return body({last, rest}, toValue(whole), values);
   };
   if (getConstantIntValue(rest))
     return emitLast(carried);
-  // A loop of one or no trip rather than a branch: a loop carries its tensors in
-  // place.
-  Value one = constant(1);
+  // A loop of one or no trip rather than a branch: a loop carries its tensors
+  // in place.
+  Value zero = constant(0), one = constant(1);
   Value trips = arith::MinUIOp::create(b, toValue(rest), one);
-  auto loop = scf::ForOp::create(b, constant(0), trips, one, carried);
+  auto loop = scf::ForOp::create(b, zero, trips, one, carried);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   scf::YieldOp::create(b, emitLast(loop.getRegionIterArgs()));
   return SmallVector<Value>(loop.getResults());
+}
+
+void Cut::checkLengths(Value lengths) {
+  if (!lengths)
+    return;
+  Value zero = constant(0), one = constant(1);
+  Value rows = toValue(tensor::getMixedSize(b, b.getLoc(), lengths, 0));
+  Value limit = arith::IndexCastOp::create(b, b.getI64Type(), toValue(tokens));
+  auto loop = scf::ForOp::create(b, zero, rows, one);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Value tokensOfRow =
+      tensor::ExtractOp::create(b, lengths, loop.getInductionVar());
+  // Unsigned: a negative length is a large one.
+  Value inside =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ule, tokensOfRow, limit);
+  cf::AssertOp::create(b, inside,
+                       "expected lengths from 0 to the number of tokens");
 }
 
 Value Cut::lengthsOf(Value lengths, Segment segment) {
@@ -153,36 +211,51 @@ Value Cut::slice(Value tensor, Segment segment, int64_t dim) {
 Value Cut::insert(Value part, Value tensor, Segment segment, int64_t dim) {
   Sizes offsets, sizes, strides;
   sliceOf(b, b.getLoc(), tensor, segment, dim, offsets, sizes, strides);
-  return tensor::InsertSliceOp::create(b, part, tensor, offsets, sizes, strides);
+  return tensor::InsertSliceOp::create(b, part, tensor, offsets, sizes,
+                                       strides);
+}
+
+/// Whether there is known to be no batch row: nothing is left to compute, and
+/// no slice of such a tensor is valid.
+static bool hasNoRows(Operation *op) {
+  return llvm::any_of(op->getOperandTypes(), [](Type type) {
+    auto tensor = cast<RankedTensorType>(type);
+    return tensor.getRank() > 1 && tensor.getDimSize(0) == 0;
+  });
 }
 
 //===----------------------------------------------------------------------===//
 // attention, in order
 //===----------------------------------------------------------------------===//
 
+static Cut cutOf(RewriterBase &rewriter, AttentionOp op) {
+  return Cut(rewriter, op.getLoc(),
+             {op.getQ(), op.getK(), op.getV(), op.getInit()},
+             op.getSegmentLength());
+}
+
 /// \p segment of \p op, whose outputs go into \p o.
 static SegmentOp cutOut(Cut &cut, AttentionOp op, Segment segment, Value o,
                         Value memory, Value normalizer) {
-  Value init = cut.slice(o, segment);
+  Value q = cut.slice(op.getQ(), segment), k = cut.slice(op.getK(), segment),
+        v = cut.slice(op.getV(), segment), init = cut.slice(o, segment);
+  Value lengths = cut.lengthsOf(op.getLengths(), segment);
   return SegmentOp::create(
       cut.b, TypeRange{init.getType(), memory.getType(), normalizer.getType()},
-      cut.slice(op.getQ(), segment), cut.slice(op.getK(), segment),
-      cut.slice(op.getV(), segment), op.getGate(),
-      cut.lengthsOf(op.getLengths(), segment), op.getRotaryFrequencies(), init,
-      memory, normalizer, op.getRuleAttr(), op.getScaleAttr(),
-      op.getEpsilonAttr(), op.getRotaryStyleAttr(), op.getPrecisionAttr());
+      q, k, v, op.getGate(), lengths, op.getRotaryFrequencies(), init, memory,
+      normalizer, op.getRuleAttr(), op.getScaleAttr(), op.getEpsilonAttr(),
+      op.getRotaryStyleAttr(), op.getPrecisionAttr());
 }
 
 /// Each segment reads the memory of the one before it [S4].
 static void segmentSequentially(RewriterBase &rewriter, AttentionOp op) {
-  Cut cut(rewriter, op.getLoc(),
-          tensor::getMixedSize(rewriter, op.getLoc(), op.getQ(), 2),
-          op.getSegmentLength());
+  Cut cut = cutOf(rewriter, op);
+  cut.checkLengths(op.getLengths());
   SmallVector<Value> results = cut.forEach(
       op.getDpsInits(),
       [&](Segment segment, Value, ValueRange carried) -> SmallVector<Value> {
-        SegmentOp part = cutOut(cut, op, segment, carried[0], carried[1],
-                                carried[2]);
+        SegmentOp part =
+            cutOut(cut, op, segment, carried[0], carried[1], carried[2]);
         return {cut.insert(part.getO(), carried[0], segment),
                 part.getNewMemory(), part.getNewNormalizer()};
       });
@@ -193,56 +266,60 @@ static void segmentSequentially(RewriterBase &rewriter, AttentionOp op) {
 // memory_scan, and attention in two phases
 //===----------------------------------------------------------------------===//
 
-/// The state before segment \p number of a scan: S x ... without the S.
+/// One of the states of a scan, B x Hkv x S x ..., without the S.
+struct StateSlice {
+  StateSlice(Cut &cut, Value states, Value number)
+      : sizes(tensor::getMixedSizes(cut.b, cut.b.getLoc(), states)),
+        offsets(sizes.size(), cut.b.getIndexAttr(0)),
+        strides(sizes.size(), cut.b.getIndexAttr(1)) {
+    offsets[2] = number;
+    sizes[2] = cut.b.getIndexAttr(1);
+    auto whole = cast<RankedTensorType>(states.getType());
+    SmallVector<int64_t> shape(whole.getShape());
+    shape.erase(shape.begin() + 2);
+    type = RankedTensorType::get(shape, whole.getElementType());
+  }
+  Sizes sizes, offsets, strides;
+  RankedTensorType type;
+};
+
 static Value stateBefore(Cut &cut, Value states, Value number) {
-  Sizes sizes = tensor::getMixedSizes(cut.b, cut.b.getLoc(), states);
-  Sizes offsets(sizes.size(), cut.b.getIndexAttr(0)),
-      strides(sizes.size(), cut.b.getIndexAttr(1));
-  offsets[2] = number;
-  sizes[2] = cut.b.getIndexAttr(1);
-  auto type = cast<RankedTensorType>(states.getType());
-  SmallVector<int64_t> shape(type.getShape());
-  shape.erase(shape.begin() + 2);
+  StateSlice slice(cut, states, number);
   return tensor::ExtractSliceOp::create(
-      cut.b, RankedTensorType::get(shape, type.getElementType()), states,
-      offsets, sizes, strides);
+      cut.b, slice.type, states, slice.offsets, slice.sizes, slice.strides);
 }
 
 static Value storeState(Cut &cut, Value state, Value states, Value number) {
-  Sizes sizes = tensor::getMixedSizes(cut.b, cut.b.getLoc(), states);
-  Sizes offsets(sizes.size(), cut.b.getIndexAttr(0)),
-      strides(sizes.size(), cut.b.getIndexAttr(1));
-  offsets[2] = number;
-  sizes[2] = cut.b.getIndexAttr(1);
-  return tensor::InsertSliceOp::create(cut.b, state, states, offsets, sizes,
-                                       strides);
+  StateSlice slice(cut, states, number);
+  return tensor::InsertSliceOp::create(cut.b, state, states, slice.offsets,
+                                       slice.sizes, slice.strides);
 }
 
 static LogicalResult expandScan(RewriterBase &rewriter, MemoryScanOp op) {
   ReifiedRankedShapedTypeDims shapes;
   if (failed(reifyResultShapes(rewriter, op, shapes)))
     return failure();
-  Cut cut(rewriter, op.getLoc(),
-          tensor::getMixedSize(rewriter, op.getLoc(), op.getK(), 2),
-          op.getSegmentLength());
+  Cut cut(rewriter, op.getLoc(), {op.getK(), op.getV()}, op.getSegmentLength());
+  cut.checkLengths(op.getLengths());
   Type f32 = rewriter.getF32Type();
   SmallVector<Value> init{tensor::EmptyOp::create(cut.b, shapes[0], f32),
                           tensor::EmptyOp::create(cut.b, shapes[1], f32),
                           op.getMemory(), op.getNormalizer()};
-  SmallVector<Value> results = cut.forEach(
-      init, [&](Segment segment, Value number,
-                ValueRange carried) -> SmallVector<Value> {
-        Value memories = storeState(cut, carried[2], carried[0], number);
-        Value normalizers = storeState(cut, carried[3], carried[1], number);
-        auto next = MemoryUpdateOp::create(
-            cut.b, TypeRange{carried[2].getType(), carried[3].getType()},
-            cut.slice(op.getK(), segment), cut.slice(op.getV(), segment),
-            cut.lengthsOf(op.getLengths(), segment), Value(), Value(),
-            carried[2], carried[3], op.getRuleAttr(), op.getEpsilonAttr(),
-            op.getPrecisionAttr());
-        return {memories, normalizers, next.getNewMemory(),
-                next.getNewNormalizer()};
-      });
+  auto update = [&](Segment segment, Value number,
+                    ValueRange carried) -> SmallVector<Value> {
+    Value memories = storeState(cut, carried[2], carried[0], number);
+    Value normalizers = storeState(cut, carried[3], carried[1], number);
+    Value k = cut.slice(op.getK(), segment), v = cut.slice(op.getV(), segment);
+    Value lengths = cut.lengthsOf(op.getLengths(), segment);
+    auto next = MemoryUpdateOp::create(
+        cut.b, TypeRange{carried[2].getType(), carried[3].getType()}, k, v,
+        lengths, /*read_memory=*/Value(), /*read_normalizer=*/Value(),
+        carried[2], carried[3], op.getRuleAttr(), op.getEpsilonAttr(),
+        op.getPrecisionAttr());
+    return {memories, normalizers, next.getNewMemory(),
+            next.getNewNormalizer()};
+  };
+  SmallVector<Value> results = hasNoRows(op) ? init : cut.forEach(init, update);
   for (auto [value, old] : llvm::zip(results, op->getResults()))
     if (value.getType() != old.getType())
       value = tensor::CastOp::create(cut.b, old.getType(), value);
@@ -252,13 +329,12 @@ static LogicalResult expandScan(RewriterBase &rewriter, MemoryScanOp op) {
 
 /// First the states before all segments, then all segments, side by side.
 static void segmentInTwoPhases(RewriterBase &rewriter, AttentionOp op) {
-  Cut cut(rewriter, op.getLoc(),
-          tensor::getMixedSize(rewriter, op.getLoc(), op.getQ(), 2),
-          op.getSegmentLength());
-  auto scan = MemoryScanOp::create(
-      cut.b, op.getK(), op.getV(), op.getMemory(), op.getNormalizer(),
-      op.getLengths(), op.getSegmentLengthAttr(), op.getRuleAttr(),
-      op.getEpsilonAttr(), op.getPrecisionAttr());
+  Cut cut = cutOf(rewriter, op);
+  // The scan checks the lengths where it is expanded.
+  auto scan = MemoryScanOp::create(cut.b, op.getK(), op.getV(), op.getMemory(),
+                                   op.getNormalizer(), op.getLengths(),
+                                   op.getSegmentLengthAttr(), op.getRuleAttr(),
+                                   op.getEpsilonAttr(), op.getPrecisionAttr());
 
   AffineExpr t = cut.b.getAffineDimExpr(0);
   int64_t length = op.getSegmentLength();
@@ -281,17 +357,17 @@ static void segmentInTwoPhases(RewriterBase &rewriter, AttentionOp op) {
     Value whole = loop.getRegionIterArgs()[0];
     // The same operation as in sequence, hence the same bits [S16]; its update
     // is dead, and goes when the operation is decomposed.
-    SegmentOp part = cutOut(cut, op, segment, whole,
-                            stateBefore(cut, scan.getMemories(), number),
-                            stateBefore(cut, scan.getNormalizers(), number));
+    Value memory = stateBefore(cut, scan.getMemories(), number);
+    Value normalizer = stateBefore(cut, scan.getNormalizers(), number);
+    SegmentOp part = cutOut(cut, op, segment, whole, memory, normalizer);
     Sizes offsets, sizes, strides;
     sliceOf(cut.b, cut.b.getLoc(), whole, segment, 2, offsets, sizes, strides);
     cut.b.setInsertionPointToStart(loop.getTerminator().getBody());
-    tensor::ParallelInsertSliceOp::create(cut.b, part.getO(), whole, offsets, sizes,
-                                          strides);
+    tensor::ParallelInsertSliceOp::create(cut.b, part.getO(), whole, offsets,
+                                          sizes, strides);
   }
-  rewriter.replaceOp(op, {loop.getResult(0), scan.getNewMemory(),
-                          scan.getNewNormalizer()});
+  rewriter.replaceOp(
+      op, {loop.getResult(0), scan.getNewMemory(), scan.getNewNormalizer()});
 }
 
 namespace {
@@ -305,7 +381,9 @@ struct SegmentSequence
     getOperation()->walk([&](AttentionOp op) { attentions.push_back(op); });
     for (AttentionOp op : attentions) {
       rewriter.setInsertionPoint(op);
-      if (schedule == SegmentSchedule::Sequential)
+      if (hasNoRows(op))
+        rewriter.replaceOp(op, op.getDpsInits());
+      else if (schedule == SegmentSchedule::Sequential)
         segmentSequentially(rewriter, op);
       else
         segmentInTwoPhases(rewriter, op);

@@ -42,6 +42,7 @@ namespace {
 constexpr const char *kPipelines[] = {
     "canonicalize,cse",
     "infini-attn-distribute",
+    "infini-attn-fuse-segment",
     "infini-attn-segment-sequence{schedule=sequential}",
     "infini-attn-segment-sequence{schedule=two-phase}",
     "infini-attn-expand-step",

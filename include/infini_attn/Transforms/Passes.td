@@ -30,6 +30,35 @@ def InfiniAttnDistribute : Pass<"infini-attn-distribute"> {
   ];
 }
 
+def InfiniAttnFuseSegment : Pass<"infini-attn-fuse-segment"> {
+  let summary = "fuse the four operations of one segment";
+  let description = [{
+    What the memory and the segment answer, gated, and the update of that
+    memory by that segment become one `segment`.
+
+        a_mem = memory_retrieve(q, M, z)
+        a_dot = segment_attention(q, k, v)
+        o = gate(a_mem, a_dot, g)
+        M', z' = memory_update(k, v) outs(M, z)
+        =>
+        o, M', z' = segment(q, k, v, g) outs(empty, M, z)
+
+    Only where these are the parts of one segment: the read has the values that
+    the update begins with, so that it comes before the update in the data,
+    wherever it stands [S8]; q, k, v, lengths, precision and (for the delta
+    rule, which divides too) epsilon are the same; there are provably as many
+    queries as keys, and no `query_offset`, no rotated keys, no `reads`; nobody
+    else uses a_mem, a_dot or the log-sum-exp; all four are in one block; and
+    no operand of the one part needs a result of another. Anything else stays
+    as it is.
+
+    Requires: nothing. Ensures: f32 results are the same bits. In bf16 and f16
+    they may differ in the last bits: a_mem and a_dot are values no more, and
+    are not rounded to the type.
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+}
+
 def InfiniAttnSegmentSequence : Pass<"infini-attn-segment-sequence"> {
   let summary = "cut whole sequences into segments";
   let description = [{
@@ -50,8 +79,9 @@ def InfiniAttnSegmentSequence : Pass<"infini-attn-segment-sequence"> {
         M[.] = memory_scan(k, v), M
         forall s: o[s], _ = segment(q[s], k[s], v[s]), M[s]
 
-    Requires: nothing. Ensures: no `attention` or `memory_scan` is left.
-    Results are the same bits in both schedules [S16].
+    Requires: nothing. A length out of range is reported by a `cf.assert` and
+    clamped. Ensures: no `attention` or `memory_scan` is left. Results are the
+    same bits in both schedules [S16].
   }];
   let options = [
     Option<"schedule", "schedule", "::mlir::infini_attn::SegmentSchedule",
@@ -65,8 +95,8 @@ def InfiniAttnSegmentSequence : Pass<"infini-attn-segment-sequence"> {
   ];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
-    "::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect",
-    "::mlir::tensor::TensorDialect"
+    "::mlir::cf::ControlFlowDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"
   ];
 }
 
