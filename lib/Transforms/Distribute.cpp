@@ -29,7 +29,8 @@ using namespace mlir;
 using namespace mlir::infini_attn;
 
 namespace {
-struct Distribute : public infini_attn::impl::InfiniAttnDistributeBase<Distribute> {
+struct Distribute
+    : public infini_attn::impl::InfiniAttnDistributeBase<Distribute> {
   void runOnOperation() override {
     SmallVector<TilingInterface> ops;
     getOperation()->walk([&](TilingInterface op) {

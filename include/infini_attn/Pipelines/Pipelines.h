@@ -35,7 +35,8 @@ void buildDecomposition(OpPassManager &pm);
 /// others are compared with.
 void buildToLinalgPipeline(OpPassManager &pm);
 
-/// infini_attn on tensors to the llvm dialect: register tiles, vectors, threads.
+/// infini_attn on tensors to the llvm dialect: register tiles, vectors,
+/// threads.
 void buildToCPUPipeline(OpPassManager &pm, const CPUPipelineOptions &options);
 
 /// Registers both by name.

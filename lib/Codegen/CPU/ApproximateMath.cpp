@@ -42,7 +42,8 @@ struct Arithmetic {
   Value splat(TypedAttr value) const {
     Type type = shaped(value.getType());
     if (auto vector = dyn_cast<VectorType>(type))
-      return arith::ConstantOp::create(b, DenseElementsAttr::get(vector, value));
+      return arith::ConstantOp::create(b,
+                                       DenseElementsAttr::get(vector, value));
     return arith::ConstantOp::create(b, value);
   }
   Value f32(double value) const { return splat(b.getF32FloatAttr(value)); }
@@ -80,13 +81,12 @@ struct ReduceAndApproximate : public OpRewritePattern<Op> {
     Value sine = a.fma(s, a.f32(-1.9515295891e-4), a.f32(8.3321608736e-3));
     sine = a.fma(sine, s, a.f32(-1.6666654611e-1));
     sine = a.fma(a.mul(sine, s), r, r);
-    Value cosine = a.fma(s, a.f32(2.443315711809948e-5),
-                         a.f32(-1.388731625493765e-3));
+    Value cosine =
+        a.fma(s, a.f32(2.443315711809948e-5), a.f32(-1.388731625493765e-3));
     cosine = a.fma(cosine, s, a.f32(4.166664568298827e-2));
     cosine = a.fma(cosine, a.mul(s, s), a.fma(s, a.f32(-0.5), a.f32(1.0)));
 
-    Value quadrant =
-        arith::FPToSIOp::create(b, a.shaped(b.getI32Type()), n);
+    Value quadrant = arith::FPToSIOp::create(b, a.shaped(b.getI32Type()), n);
     quadrant = arith::AddIOp::create(b, quadrant, a.i32(kQuadrantShift));
     auto bitSet = [&](int32_t bit) {
       return arith::CmpIOp::create(

@@ -59,7 +59,8 @@ struct LinalgToVectorLoops
     }
     SmallVector<Operation *> ops;
     getOperation()->walk([&](Operation *op) {
-      if (isa<memref::CopyOp>(op) || isa<linalg::LinalgDialect>(op->getDialect()))
+      if (isa<memref::CopyOp>(op) ||
+          isa<linalg::LinalgDialect>(op->getDialect()))
         if (!isa<linalg::IndexOp, linalg::YieldOp>(op))
           ops.push_back(op);
     });

@@ -42,7 +42,8 @@ static Value cast(ImplicitLocOpBuilder &b, Value value, Type type) {
 static llvm::SetVector<Value> capture(scf::ParallelOp loop) {
   llvm::SetVector<Value> values;
   getUsedValuesDefinedAbove(loop.getRegion(), values);
-  for (auto bounds : {loop.getLowerBound(), loop.getUpperBound(), loop.getStep()})
+  for (auto bounds :
+       {loop.getLowerBound(), loop.getUpperBound(), loop.getStep()})
     values.insert(bounds.begin(), bounds.end());
   return values;
 }
@@ -125,9 +126,9 @@ struct ParallelToRuntime
     for (Value trips : tripCounts(b, loop.getLowerBound(), loop.getUpperBound(),
                                   loop.getStep()))
       count = arith::MulIOp::create(b, count, trips);
-    auto type = b.getFunctionType({pointer, b.getI64Type(), b.getI64Type()}, {});
-    std::string name =
-        (parent.getName() + "_parallel_" + Twine(number)).str();
+    auto type =
+        b.getFunctionType({pointer, b.getI64Type(), b.getI64Type()}, {});
+    std::string name = (parent.getName() + "_parallel_" + Twine(number)).str();
     Value body = func::ConstantOp::create(b, type, name);
     func::CallOp::create(
         b, kParallelFor, TypeRange(),
@@ -142,7 +143,8 @@ struct ParallelToRuntime
       function.setPrivate();
       Block *entry = function.addEntryBlock();
       b.setInsertionPointToStart(entry);
-      Value unpacked = LLVM::LoadOp::create(b, structType, entry->getArgument(0));
+      Value unpacked =
+          LLVM::LoadOp::create(b, structType, entry->getArgument(0));
       IRMapping map;
       for (auto [index, value] : llvm::enumerate(passed))
         map.map(value, cast(b, LLVM::ExtractValueOp::create(b, unpacked, index),
@@ -170,8 +172,9 @@ struct ParallelToRuntime
       // The last dimension runs fastest.
       Value rest = range.getInductionVar();
       for (size_t i = counts.size(); i-- > 0;) {
-        Value trip = i == 0 ? rest
-                            : arith::RemUIOp::create(b, rest, counts[i]).getResult();
+        Value trip =
+            i == 0 ? rest
+                   : arith::RemUIOp::create(b, rest, counts[i]).getResult();
         if (i > 0)
           rest = arith::DivUIOp::create(b, rest, counts[i]);
         Value iv = arith::AddIOp::create(

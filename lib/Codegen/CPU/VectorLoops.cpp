@@ -54,8 +54,8 @@ using Accumulators = SmallVector<Value>;
 class LoopEmitter {
 public:
   LoopEmitter(OpBuilder &builder, linalg::GenericOp op, const VectorPlan &plan)
-      : b(op.getLoc(), builder), op(op), plan(plan),
-        indices(op.getNumLoops()) {}
+      : b(op.getLoc(), builder), op(op), plan(plan), indices(op.getNumLoops()) {
+  }
 
   void emit();
 
@@ -112,13 +112,14 @@ private:
 // Loops
 //===----------------------------------------------------------------------===//
 
-scf::ForOp LoopEmitter::forLoop(
-    Value from, Value to, int64_t step, ValueRange carried,
-    function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+scf::ForOp
+LoopEmitter::forLoop(Value from, Value to, int64_t step, ValueRange carried,
+                     function_ref<SmallVector<Value>(Value, ValueRange)> body) {
   auto loop = scf::ForOp::create(b, from, to, constant(step), carried);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
-  SmallVector<Value> next = body(loop.getInductionVar(), loop.getRegionIterArgs());
+  SmallVector<Value> next =
+      body(loop.getInductionVar(), loop.getRegionIterArgs());
   // A loop that carries nothing comes with its terminator.
   if (!carried.empty())
     scf::YieldOp::create(b, next);
@@ -126,8 +127,10 @@ scf::ForOp LoopEmitter::forLoop(
 }
 
 void LoopEmitter::emit() {
-  for (Range range : cast<linalg::LinalgOp>(op.getOperation()).createLoopRanges(b, op.getLoc()))
-    upper.push_back(getValueOrCreateConstantIndexOp(b, op.getLoc(), range.size));
+  for (Range range : cast<linalg::LinalgOp>(op.getOperation())
+                         .createLoopRanges(b, op.getLoc()))
+    upper.push_back(
+        getValueOrCreateConstantIndexOp(b, op.getLoc(), range.size));
   SmallVector<unsigned> outer;
   for (unsigned dim = 0, e = op.getNumLoops(); dim < e; ++dim)
     if (op.getIteratorTypesArray()[dim] == utils::IteratorType::parallel &&
@@ -141,8 +144,8 @@ void LoopEmitter::emitOuter(ArrayRef<unsigned> outer, bool parallel) {
   for (unsigned dim : outer)
     counts.push_back(upper[dim]);
   if (plan.rowDim)
-    counts.push_back(
-        arith::CeilDivUIOp::create(b, upper[*plan.rowDim], constant(kRowBlock)));
+    counts.push_back(arith::CeilDivUIOp::create(b, upper[*plan.rowDim],
+                                                constant(kRowBlock)));
 
   auto emitBody = [&](ValueRange ivs) {
     for (auto [dim, iv] : llvm::zip(outer, ivs))
@@ -229,9 +232,9 @@ void LoopEmitter::emitRows(Value rowFrom, Value rowTo, Value column,
     });
 }
 
-Accumulators LoopEmitter::emitReductions(
-    ArrayRef<unsigned> dims, Accumulators init,
-    function_ref<Accumulators(ArrayRef<Value>)> body) {
+Accumulators
+LoopEmitter::emitReductions(ArrayRef<unsigned> dims, Accumulators init,
+                            function_ref<Accumulators(ArrayRef<Value>)> body) {
   if (dims.empty())
     return body(init);
   auto loop = forLoop(constant(0), upper[dims.front()], 1, init,
@@ -275,18 +278,18 @@ void LoopEmitter::emitTile(Value row, int64_t rows, Value column,
   if (!reductions.empty()) {
     size_t tileSize = rows * columns;
     for (auto [i, init] : llvm::enumerate(op.getDpsInitsMutable()))
-      for (Value &value : MutableArrayRef(accumulators)
-                              .slice(i * tileSize, tileSize))
+      for (Value &value :
+           MutableArrayRef(accumulators).slice(i * tileSize, tileSize))
         if (!value)
           value = arith::ConstantOp::create(
               b, b.getZeroAttr(vectorOf(getElementTypeOrSelf(init.get()))));
   }
-  accumulators = emitReductions(
-      reductions, std::move(accumulators), [&](ArrayRef<Value> carried) {
-        Accumulators next(carried);
-        evaluate(tile, next);
-        return next;
-      });
+  accumulators = emitReductions(reductions, std::move(accumulators),
+                                [&](ArrayRef<Value> carried) {
+                                  Accumulators next(carried);
+                                  evaluate(tile, next);
+                                  return next;
+                                });
 
   size_t i = 0;
   for (OpOperand &init : op.getDpsInitsMutable())
@@ -305,8 +308,8 @@ void LoopEmitter::emitReduceTile(Value row, int64_t rows) {
   for (unsigned i = 0, e = op.getNumDpsInits(); i < e; ++i) {
     combiners.push_back(getCombiner(op, i).first);
     Type element = getElementTypeOrSelf(op.getDpsInits()[i]);
-    auto neutral = DenseElementsAttr::get(vectorOf(element),
-                                          neutralElement(combiners[i], element));
+    auto neutral = DenseElementsAttr::get(
+        vectorOf(element), neutralElement(combiners[i], element));
     for (int64_t r = 0; r < rows; ++r)
       init.push_back(arith::ConstantOp::create(b, neutral));
   }
@@ -329,19 +332,18 @@ void LoopEmitter::emitReduceTile(Value row, int64_t rows) {
               value = arith::SelectOp::create(b, mask, value, old);
           return next;
         };
-        scf::ForOp main = forLoop(
-            constant(0), whole, plan.lanes, carried,
-            [&](Value column, ValueRange values) {
-              return body(column, values, {});
-            });
-        scf::ForOp masked = forLoop(
-            whole, extent, plan.lanes, main.getResults(),
-            [&](Value column, ValueRange values) {
-              Value left = arith::SubIOp::create(b, extent, column);
-              Value mask = vector::CreateMaskOp::create(
-                  b, vectorOf(b.getI1Type()), left);
-              return body(column, values, mask);
-            });
+        scf::ForOp main = forLoop(constant(0), whole, plan.lanes, carried,
+                                  [&](Value column, ValueRange values) {
+                                    return body(column, values, {});
+                                  });
+        scf::ForOp masked =
+            forLoop(whole, extent, plan.lanes, main.getResults(),
+                    [&](Value column, ValueRange values) {
+                      Value left = arith::SubIOp::create(b, extent, column);
+                      Value mask = vector::CreateMaskOp::create(
+                          b, vectorOf(b.getI1Type()), left);
+                      return body(column, values, mask);
+                    });
         return Accumulators(masked.getResults());
       });
 
@@ -430,8 +432,7 @@ Value LoopEmitter::gatherLanes(OpOperand &operand, Value row, Value column) {
   SmallVector<Value> lanes;
   for (int64_t lane = 0; lane < plan.lanes; ++lane)
     lanes.push_back(memref::LoadOp::create(
-        b, operand.get(),
-        addressOf(operand, row, clampedLane(column, lane))));
+        b, operand.get(), addressOf(operand, row, clampedLane(column, lane))));
   return vector::FromElementsOp::create(b, vectorOf(type.getElementType()),
                                         lanes);
 }
@@ -536,8 +537,7 @@ Value LoopEmitter::clonePayloadOp(Operation *inner, IRMapping &map, Value row,
       auto multiply = add->getOperand(i).getDefiningOp<arith::MulFOp>();
       auto other = dyn_cast<BlockArgument>(add->getOperand(1 - i));
       if (!multiply || !other || multiply->getBlock() != op.getBody() ||
-          other.getArgNumber() < op.getNumDpsInputs() ||
-          !multiply->hasOneUse())
+          other.getArgNumber() < op.getNumDpsInputs() || !multiply->hasOneUse())
         continue;
       Value lhs = map.lookupOrDefault(multiply.getLhs()),
             rhs = map.lookupOrDefault(multiply.getRhs());
@@ -550,9 +550,8 @@ Value LoopEmitter::clonePayloadOp(Operation *inner, IRMapping &map, Value row,
     }
 
   if (!isVector)
-    return inner->getNumResults() == 0
-               ? (b.clone(*inner, map), Value())
-               : b.clone(*inner, map)->getResult(0);
+    return inner->getNumResults() == 0 ? (b.clone(*inner, map), Value())
+                                       : b.clone(*inner, map)->getResult(0);
   for (Value &operand : operands)
     operand = toVector(operand);
   OperationState state(inner->getLoc(), inner->getName(), operands,
@@ -569,8 +568,8 @@ void LoopEmitter::evaluate(const RegisterTile &tile,
   // What does not move along the rows (or the columns) is loaded once a tile.
   DenseMap<std::tuple<unsigned, size_t, size_t>, Value> loaded;
   auto load = [&](OpOperand &operand, size_t r, size_t c) {
-    bool byRow = plan.rowDim &&
-                 getAccess(op, operand, *plan.rowDim) != Access::Uniform;
+    bool byRow =
+        plan.rowDim && getAccess(op, operand, *plan.rowDim) != Access::Uniform;
     bool byColumn = getAccess(op, operand, plan.vectorDim) != Access::Uniform;
     unsigned number = operand.getOperandNumber();
     if (isTransposed(operand, tile) && !loaded.contains({number, 0, 0}))
@@ -615,12 +614,16 @@ void LoopEmitter::evaluate(const RegisterTile &tile,
 //===----------------------------------------------------------------------===//
 
 TypedAttr LoopEmitter::neutralElement(Operation *combiner, Type type) {
-  arith::AtomicRMWKind kind = TypeSwitch<Operation *, arith::AtomicRMWKind>(combiner)
-      .Case<arith::AddFOp>([](auto) { return arith::AtomicRMWKind::addf; })
-      .Case<arith::MaximumFOp>([](auto) { return arith::AtomicRMWKind::maximumf; })
-      .Case<arith::MaxNumFOp>([](auto) { return arith::AtomicRMWKind::maxnumf; })
-      .Case<arith::MinimumFOp>([](auto) { return arith::AtomicRMWKind::minimumf; })
-      .Default([](Operation *) { return arith::AtomicRMWKind::minnumf; });
+  arith::AtomicRMWKind kind =
+      TypeSwitch<Operation *, arith::AtomicRMWKind>(combiner)
+          .Case<arith::AddFOp>([](auto) { return arith::AtomicRMWKind::addf; })
+          .Case<arith::MaximumFOp>(
+              [](auto) { return arith::AtomicRMWKind::maximumf; })
+          .Case<arith::MaxNumFOp>(
+              [](auto) { return arith::AtomicRMWKind::maxnumf; })
+          .Case<arith::MinimumFOp>(
+              [](auto) { return arith::AtomicRMWKind::minimumf; })
+          .Default([](Operation *) { return arith::AtomicRMWKind::minnumf; });
   return arith::getIdentityValueAttr(kind, type, b, op.getLoc());
 }
 

@@ -17,8 +17,8 @@ using namespace mlir::infini_attn;
 using namespace mlir::infini_attn::cpu;
 
 /// The register tile of a contraction. On AVX-512 with two FMA units 8 x 3
-/// vectors reach 79% of the peak in a product with 384 columns, 8 x 2 65%, 4 x 4
-/// 58%; AVX2 has half the registers.
+/// vectors reach 79% of the peak in a product with 384 columns, 8 x 2 65%, 4 x
+/// 4 58%; AVX2 has half the registers.
 static constexpr int64_t kRows = 8;
 static constexpr int64_t kRowsAVX2 = 4;
 static constexpr int64_t kColumns = 3;
@@ -48,7 +48,8 @@ static bool variesAlong(linalg::GenericOp op, Value value, unsigned dim) {
     if (arg.getOwner() != op.getBody())
       return false;
     OpOperand &operand = op->getOpOperand(arg.getArgNumber());
-    return op.isDpsInit(&operand) || getAccess(op, operand, dim) != Access::Uniform;
+    return op.isDpsInit(&operand) ||
+           getAccess(op, operand, dim) != Access::Uniform;
   }
   Operation *def = value.getDefiningOp();
   if (def->getBlock() != op.getBody())

@@ -66,7 +66,8 @@ std::pair<Operation *, Value> getCombiner(linalg::GenericOp op, unsigned index);
 
 /// Replaces `op` by loops after `plan`. Outside of any parallel loop the outer
 /// loops become an `scf.parallel`.
-void emitVectorLoops(OpBuilder &b, linalg::GenericOp op, const VectorPlan &plan);
+void emitVectorLoops(OpBuilder &b, linalg::GenericOp op,
+                     const VectorPlan &plan);
 
 } // namespace mlir::infini_attn::cpu
 
