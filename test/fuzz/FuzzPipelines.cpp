@@ -45,6 +45,7 @@ constexpr const char *kPipelines[] = {
     "infini-attn-fuse-segment",
     "infini-attn-segment-sequence{schedule=sequential}",
     "infini-attn-segment-sequence{schedule=two-phase}",
+    "infini-attn-stream",
     "infini-attn-expand-step",
     "convert-infini-attn-to-linalg",
     "infini-attn-fuse-elementwise",

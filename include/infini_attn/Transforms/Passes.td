@@ -100,6 +100,50 @@ def InfiniAttnSegmentSequence : Pass<"infini-attn-segment-sequence"> {
   ];
 }
 
+def InfiniAttnStream : Pass<"infini-attn-stream", "::mlir::ModuleOp"> {
+  let summary = "turn a function over a whole sequence into a stream";
+  let description = [{
+    A model acts on each token alone, except in its attentions, and those go on
+    from chunk to chunk with the state of `attention_step`. So a function over
+    a sequence becomes four over chunks of it, of any size:
+
+        @f(tokens, weights...) -> outputs...
+        =>
+        @f_init(batch) -> state...                                  all zero
+        @f_step(tokens, weights..., state...) -> outputs..., state...
+        @f_prefill(tokens, weights..., state...) -> state...        no outputs
+        @f_flush(state...) -> state...           commits the open segments [S13]
+
+    The state is (M, z, dM, dz, keys, values, count) of each `attention`, in
+    their order; its arguments are named `state.0.memory` and so on. A token
+    dimension becomes dynamic: its size is the chunk's. `f_prefill` computes
+    only what the state needs. An M' or z' that `f` returns is left out, since
+    it is in the state; `lengths` of an `attention`, an argument of `f`, count
+    the valid tokens of the chunk.
+
+    Where tokens are is found from the attentions (dimension 2 of q, k, v, o),
+    forwards and backwards, through linalg operations, elementwise operations,
+    reshapes and slices that leave the token dimension whole. An operation that
+    reduces, slices, splits or merges it, looks up another token, uses a token's
+    index or the number of tokens, or is unknown, is an error that names it.
+
+    Requires: one block a function; `attention` not nested in other operations,
+    its memory and normalizer filled with 0, its key/value heads and widths
+    static, its M' and z' only returned; no caller. Ensures: no `attention` is
+    left in these functions. Results are those of the whole sequence but for
+    the last bits [D1].
+  }];
+  let options = [
+    Option<"function", "function", "std::string", "",
+           "the one to turn; every public one with an attention if empty">
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
+    "::mlir::func::FuncDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
 def InfiniAttnExpandStep : Pass<"infini-attn-expand-step"> {
   let summary = "expand a step of a stream into a loop over segments";
   let description = [{
