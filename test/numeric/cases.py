@@ -73,7 +73,7 @@ class Program:
     def name(self):
         """An MLIR symbol, unique to the program."""
         parts = [f"{f.name}_{getattr(self, f.name)}" for f in fields(self)[1:] if getattr(self, f.name) != f.default]
-        return "__".join([self.op, *parts]).replace(".", "p")
+        return "__".join([self.op, *parts]).replace(".", "p").replace("-", "m")
 
 
 @dataclass(frozen=True)

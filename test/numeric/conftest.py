@@ -1,6 +1,4 @@
 """Compiled functions for the tests: each module once a session, at first use."""
-from functools import cache
-
 import pytest
 
 import programs
@@ -17,8 +15,19 @@ def pytest_configure(config):
 
 @pytest.fixture(scope="session")
 def build():
-    """build(text, *options): the compiled library of a module, loaded once a session."""
-    return cache(compile_library)
+    """build(text, *options): the compiled library of a module, loaded (or refused) once a session."""
+    known = {}
+
+    def build(*module):
+        if module not in known:
+            try:
+                known[module] = compile_library(*module)
+            except RuntimeError as error:
+                known[module] = error
+        if isinstance(known[module], RuntimeError):
+            raise known[module]
+        return known[module]
+    return build
 
 
 @pytest.fixture(scope="session")
