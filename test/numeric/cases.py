@@ -121,7 +121,7 @@ def grid(op):
     # A program does not see which lengths or how many frequencies: choose programs by presence and style first.
     seen = dict(VALUES, lengths=("none", "given"), rotary=("none", "interleaved", "halves"), query_offset=("none", "given"))
     programs = cover([[{f: x} for x in seen[f]] for f in compiled],
-                     full=[f for f in ("rule", "dtype", "segment_length", "lengths") if f in compiled])
+                     full=[f for f in ("rule", "dtype", "lengths") if f in compiled])
     options = [dict(p, **dict(zip(kinds, chosen))) for p in programs
                for kinds in [[f for f in ("lengths", "rotary", "query_offset") if f in p]]
                for chosen in product(*(kinds_of(f, p[f]) for f in kinds))]

@@ -42,10 +42,11 @@ def poison(arguments, lengths):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_s9_first_segment(rule, dtype, run):
     """A first segment gives (1 - sigmoid(gate)) A_dot: a read of 0, still gated, and no NaN."""
-    program = Program("attention", rule=rule, dtype=dtype, segment_length=16)
-    arguments = sample(program, memory="zero")
+    program = ATTENTION[rule, dtype]
+    arguments = sample(program, memory="zero", tokens=5, lengths=[5, 5])
     exact = {name: x.astype(np.float64) for name, x in arguments.items()}
-    a_dot, _ = reference.segment_attention(exact["q"], exact["k"], exact["v"])
+    a_dot, _ = reference.segment_attention(exact["q"], exact["k"], exact["v"], rotary_style=program.rotary_style,
+                                           rotary_frequencies=arguments["rotary_frequencies"])
     expected = reference.sigmoid(-exact["gate"])[:, None, None] * a_dot
     bound = programs.expected(program, arguments)["o"][1]
     assert_close("o", run(program, arguments)["o"], expected, bound)
