@@ -78,11 +78,19 @@ free.restype = None
 
 class Library:
     """The functions of one compiled module."""
+    loaded = []
 
     def __init__(self, path):
         self.library = ctypes.CDLL(str(path))
+        self.loaded.append(self.library)
         self.last_error = self.library.infini_last_error
         self.last_error.restype = ctypes.c_char_p
+
+    @classmethod
+    def set_threads(cls, count):
+        """How many threads the libraries that are loaded use; 0: one a core."""
+        for library in cls.loaded:
+            library.infini_set_threads(ctypes.c_int32(count))
 
     def call(self, name, arguments, results):
         """Calls a function on arrays (and Python ints, for index arguments).

@@ -1,9 +1,11 @@
 """Compiled functions for the tests: each module once a session, at first use."""
+from contextlib import contextmanager
+
 import pytest
 
 import programs
 from cases import OPS, grid
-from compiled import compile_library
+from compiled import Library, compile_library
 from element_types import BITS, decode, encode
 
 
@@ -28,6 +30,17 @@ def build():
             raise known[module]
         return known[module]
     return build
+
+
+@pytest.fixture
+def threads():
+    """threads(n): a context in which the libraries loaded so far run on n threads."""
+    @contextmanager
+    def threads(count):
+        Library.set_threads(count)
+        yield
+        Library.set_threads(0)
+    return threads
 
 
 @pytest.fixture(scope="session")

@@ -134,6 +134,7 @@ def test_s16_threads(program, run, threads):
     """One thread and two."""
     arguments = sample(program, batch=3, tokens=23, lengths=[23, 14, 0])
     arguments["v"][1] = np.nan
+    run(program, arguments)  # loads it
     with threads(1):
         one = run(program, arguments)
     with threads(2):
