@@ -127,8 +127,10 @@ llvm::Error infini_attn::linkShared(llvm::ArrayRef<char> object, StringRef outpu
   llvm::FileRemover removeLibrary(libraryPath);
   SmallVector<StringRef> arguments{*linker,        "-shared",
                                    "-o",           libraryPath,
-                                   objectPath,     runtimeArchive,
-                                   "-lm"};
+                                   objectPath};
+  // All of it, also where the code calls none of it: the host does.
+  arguments.append({"-Wl,--whole-archive", runtimeArchive,
+                    "-Wl,--no-whole-archive", "-lm"});
   for (StringRef option : llvm::split(INFINI_OPENMP_LINK, ' '))
     arguments.push_back(option);
   std::optional<StringRef> redirects[] = {std::nullopt, std::nullopt,
