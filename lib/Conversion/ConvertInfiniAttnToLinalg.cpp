@@ -72,12 +72,12 @@ template <typename Op> static Value makeScale(LinalgBuilder &b, Op op) {
 
 /// Nk - Nq: where query 0 stands without a query_offset.
 static Value defaultPosition(LinalgBuilder &b, SegmentAttentionOp op) {
-  Value keys = getValueOrCreateConstantIndexOp(b, b.getLoc(),
-                                               b.size(op.getK(), 2)),
-        queries = getValueOrCreateConstantIndexOp(b, b.getLoc(),
-                                                  b.size(op.getQ(), 2));
-  return arith::IndexCastOp::create(b, b.getI64Type(),
-                                    arith::SubIOp::create(b, keys, queries));
+  auto sizeOf = [&](Value x) {
+    return getValueOrCreateConstantIndexOp(b, b.getLoc(), b.size(x, 2));
+  };
+  Value first =
+      b.createOrFold<arith::SubIOp>(sizeOf(op.getK()), sizeOf(op.getQ()));
+  return b.createOrFold<arith::IndexCastOp>(b.getI64Type(), first);
 }
 
 /// Reports a count of \p counts outside of [0, \p limit].
@@ -123,9 +123,15 @@ static Value finish(LinalgBuilder &b, const Quotient &quotient, Value init) {
                    });
 }
 
-/// o = sigmoid(gate) * a_mem + (1 - sigmoid(gate)) * a_dot  [S5]
-static Value mix(LinalgBuilder &b, Value gate, Value aMem, Value aDot) {
-  Value weight = b.sigmoid(gate);
+/// sigmoid(gate), once a head and not once an element.
+static Value gateWeights(LinalgBuilder &b, Value gate, StringRef letters) {
+  Value out = b.empty(tensor::getMixedSizes(b, b.getLoc(), gate));
+  return b.generic(letters, {{gate, letters}}, {out, letters},
+                   [&](ValueRange args) { return b.sigmoid(args[0]); });
+}
+
+/// o = weight * a_mem + (1 - weight) * a_dot  [S5]
+static Value mix(LinalgBuilder &b, Value weight, Value aMem, Value aDot) {
   Value rest = arith::SubFOp::create(b, b.f32(1), weight);
   return arith::AddFOp::create(b, arith::MulFOp::create(b, weight, aMem),
                                arith::MulFOp::create(b, rest, aDot));
@@ -215,9 +221,9 @@ static LogicalResult convert(RewriterBase &rewriter, GateOp op) {
   SmallVector<OpFoldResult> sizes =
       tensor::getMixedSizes(b, op.getLoc(), op.getADot());
   Value init = tensor::EmptyOp::create(b, sizes, type.getElementType());
+  Value weights = gateWeights(b, op.getGate(), "h");
   Value o = b.generic(
-      "bhqv",
-      {{op.getAMem(), "bhqv"}, {op.getADot(), "bhqv"}, {op.getGate(), "h"}},
+      "bhqv", {{op.getAMem(), "bhqv"}, {op.getADot(), "bhqv"}, {weights, "h"}},
       {init, "bhqv"}, [&](ValueRange args) {
         Value value = mix(b, args[2], b.widen(args[0]), b.widen(args[1]));
         return narrow(b, type.getElementType(), value);
@@ -253,13 +259,14 @@ static LogicalResult convert(RewriterBase &rewriter, SegmentOp op) {
 
   auto type = op.getO().getType();
   Value init = groupHeads(b, op.getInit(), 1, keyHeads);
-  Value gate = groupHeads(b, op.getGate(), 0, keyHeads);
+  Value weights =
+      gateWeights(b, groupHeads(b, op.getGate(), 0, keyHeads), "hg");
   Value o = b.generic("bhgqv",
                       {{read.numerator, "bhgvq"},
                        {read.divisor, "bhgq"},
                        {local.result.numerator, "bhgvq"},
                        {local.result.divisor, "bhgq"},
-                       {gate, "hg"}},
+                       {weights, "hg"}},
                       {init, "bhgqv"}, [&](ValueRange args) {
                         Value aMem = b.quotient(args[0], args[1]);
                         Value aDot = b.quotient(args[2], args[3]);

@@ -98,12 +98,17 @@ AngleTables makeAngleTables(LinalgBuilder &b, Value frequencies,
                             OpFoldResult tokens,
                             const QueryPositions &positions);
 
-/// rope(x), transposed: (..., N, D) to (..., D, N) in f32, rounded to \p
-/// factor. `letters` are the leading dimensions of x. A product with \p scale,
-/// or null, comes before the rounding.
-Value rotateTransposed(LinalgBuilder &b, RotaryStyle style,
-                       const AngleTables &tables, Type factor, Value x,
-                       StringRef letters, Value scale);
+/// \p frequencies, at most one a pair of components of a head of \p width. More
+/// of them at run time are reported by an assertion and left out.
+Value boundFrequencies(LinalgBuilder &b, Value frequencies, OpFoldResult width);
+
+/// A function of one f32 in a payload.
+using Scalar = function_ref<Value(Value)>;
+
+/// toFactor(rope(x))^T of \p xt = x^T, (..., D, N) in f32. `letters` are the
+/// leading dimensions.
+Value rotate(LinalgBuilder &b, RotaryStyle style, const AngleTables &tables,
+             Value xt, StringRef letters, Scalar toFactor);
 
 } // namespace mlir::infini_attn
 

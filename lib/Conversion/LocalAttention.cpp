@@ -75,6 +75,9 @@ public:
         scalesQueries(context.factor.isF32()) {
     queries = tensor::getMixedSizes(b, b.getLoc(), q);
     queries.pop_back();
+    if (options.rotary.frequencies)
+      frequencies =
+          boundFrequencies(b, options.rotary.frequencies, b.size(q, 4));
   }
 
   LocalAttention build();
@@ -113,6 +116,7 @@ private:
   /// would be a rounding more.
   bool scalesQueries;
   Sizes queries; ///< B, Hkv, G, Nq
+  Value frequencies;
   AngleTables queryAngles;
 };
 } // namespace
@@ -121,23 +125,29 @@ private:
 // Factors
 //===----------------------------------------------------------------------===//
 
+/// x^T[d, n] = toFactor(x[n, d]) in f32
+static Value transpose(LinalgBuilder &b, Value x, StringRef letters,
+                       Scalar toFactor) {
+  Sizes sizes = tensor::getMixedSizes(b, b.getLoc(), x);
+  std::swap(sizes[letters.size()], sizes[letters.size() + 1]);
+  std::string in = (letters + "nd").str(), out = (letters + "dn").str();
+  return b.generic(out, {{x, in}}, {b.empty(sizes), out},
+                   [&](ValueRange args) { return toFactor(b.widen(args[0])); });
+}
+
 /// Q^T[d, q] = rope(q)[q, d]: contiguous along the queries
 Value LocalAttentionBuilder::transposedQueries() {
-  Value scale = scalesQueries ? options.scale : Value();
-  if (options.rotary.frequencies) {
-    queryAngles = makeAngleTables(b, options.rotary.frequencies, queries.back(),
-                                  options.positions);
-    return rotateTransposed(b, options.rotary.style, queryAngles,
-                            context.factor, q, "bhg", scale);
-  }
-  return b.generic("bhgdq", {{q, "bhgqd"}},
-                   {b.empty(transposedSizes(b.size(q, 4))), "bhgdq"},
-                   [&](ValueRange args) {
-                     Value value = b.widen(args[0]);
-                     if (scale)
-                       value = arith::MulFOp::create(b, value, scale);
-                     return b.roundTo(context.factor, value);
-                   });
+  auto toFactor = [&](Value value) -> Value {
+    if (scalesQueries)
+      value = arith::MulFOp::create(b, value, options.scale);
+    return b.roundTo(context.factor, value);
+  };
+  if (!options.rotary.frequencies)
+    return transpose(b, q, "bhg", toFactor);
+  queryAngles =
+      makeAngleTables(b, frequencies, queries.back(), options.positions);
+  Value qt = transpose(b, q, "bhg", [](Value value) { return value; });
+  return rotate(b, options.rotary.style, queryAngles, qt, "bhg", toFactor);
 }
 
 /// rope(K). Its elements enter the product one at a time, in either layout.
@@ -148,11 +158,11 @@ Indexed LocalAttentionBuilder::keys() {
   // Queries of a whole segment stand where its keys do.
   if (mask.hasRows || !matchPattern(mask.first, m_Zero()))
     angles = makeAngleTables(
-        b, options.rotary.frequencies, b.size(k, 2),
+        b, frequencies, b.size(k, 2),
         {Value(), arith::ConstantOp::create(b, b.getI64IntegerAttr(0))});
-  return {rotateTransposed(b, options.rotary.style, angles, context.factor, k,
-                           "bh", Value()),
-          "bhdn"};
+  Value kt = transpose(b, k, "bh", [](Value value) { return value; });
+  auto toFactor = [&](Value value) { return b.roundTo(context.factor, value); };
+  return {rotate(b, options.rotary.style, angles, kt, "bh", toFactor), "bhdn"};
 }
 
 /// V, where rows of padding are 0, whatever bits they hold: 0 * NaN is NaN

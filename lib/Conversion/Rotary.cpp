@@ -15,19 +15,45 @@
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
 
 using namespace mlir;
 using namespace mlir::infini_attn;
 
 using Sizes = SmallVector<OpFoldResult>;
 
+/// Moves the insertion point of \p b out of the loops that define neither
+/// \p frequencies nor anything else that tables of a static size need: all
+/// segments and heads then share them.
+static void leaveLoops(LinalgBuilder &b, Value frequencies) {
+  Operation *parent = b.getInsertionBlock()->getParentOp();
+  while (auto loop = dyn_cast_or_null<LoopLikeOpInterface>(parent)) {
+    if (!loop.isDefinedOutsideOfLoop(frequencies))
+      return;
+    b.setInsertionPoint(loop);
+    parent = loop->getParentOp();
+  }
+}
+
 AngleTables infini_attn::makeAngleTables(LinalgBuilder &b, Value frequencies,
                                          OpFoldResult tokens,
                                          const QueryPositions &positions) {
   bool perRow = static_cast<bool>(positions.rows);
+  OpBuilder::InsertionGuard guard(b);
+  Value offset = positions.first;
+  APInt known;
+  if (!perRow && getConstantIntValue(tokens) &&
+      matchPattern(offset, m_ConstantInt(&known))) {
+    leaveLoops(b, frequencies);
+    offset =
+        arith::ConstantOp::create(b, b.getI64IntegerAttr(known.getSExtValue()));
+  }
   Sizes sizes{b.size(frequencies, 0), tokens};
   SmallVector<Indexed> inputs{{frequencies, "i"}};
   if (perRow) {
@@ -41,8 +67,8 @@ AngleTables infini_attn::makeAngleTables(LinalgBuilder &b, Value frequencies,
       [&](ValueRange args) -> SmallVector<Value> {
         Value position = arith::IndexCastOp::create(
             b, b.getI64Type(), linalg::IndexOp::create(b, perRow ? 2 : 1));
-        position = arith::AddIOp::create(b, position,
-                                         perRow ? args[1] : positions.first);
+        position =
+            arith::AddIOp::create(b, position, perRow ? args[1] : offset);
         position = arith::TruncIOp::create(b, b.getI32Type(), position);
         position = arith::SIToFPOp::create(b, b.getF32Type(), position);
         Value angle = arith::MulFOp::create(b, position, args[0]);
@@ -51,100 +77,97 @@ AngleTables infini_attn::makeAngleTables(LinalgBuilder &b, Value frequencies,
   return {tables[0], tables[1], letters};
 }
 
-Value infini_attn::rotateTransposed(LinalgBuilder &b, RotaryStyle style,
-                                    const AngleTables &tables, Type factor,
-                                    Value x, StringRef letters, Value scale) {
-  auto type = cast<RankedTensorType>(x.getType());
-  int64_t rank = type.getRank(), tokenDim = rank - 2;
-  Sizes sizes = tensor::getMixedSizes(b, b.getLoc(), x);
-  OpFoldResult width = sizes.back(), tokens = sizes[tokenDim];
+Value infini_attn::boundFrequencies(LinalgBuilder &b, Value frequencies,
+                                    OpFoldResult width) {
+  OpFoldResult pairs = b.size(frequencies, 0);
+  if (getConstantIntValue(pairs) && getConstantIntValue(width))
+    return frequencies; // verified
+  auto toValue = [&](OpFoldResult size) {
+    return getValueOrCreateConstantIndexOp(b, b.getLoc(), size);
+  };
+  Value most = arith::DivUIOp::create(b, toValue(width),
+                                      arith::ConstantIndexOp::create(b, 2));
+  Value fits =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ule, toValue(pairs), most);
+  cf::AssertOp::create(b, fits,
+                       "expected at most Dk / 2 rotary frequencies, got more");
+  Value bounded = arith::MinUIOp::create(b, toValue(pairs), most);
+  return tensor::ExtractSliceOp::create(
+      b, frequencies, Sizes{b.getIndexAttr(0)}, Sizes{bounded},
+      Sizes{b.getIndexAttr(1)});
+}
+
+Value infini_attn::rotate(LinalgBuilder &b, RotaryStyle style,
+                          const AngleTables &tables, Value xt,
+                          StringRef letters, Scalar toFactor) {
+  int64_t dim = letters.size(); // of the components; tokens come last
+  Sizes sizes = tensor::getMixedSizes(b, b.getLoc(), xt);
   OpFoldResult pairs = b.size(tables.cosines, tables.letters.find('i'));
   AffineExpr d0 = b.getAffineDimExpr(0), d1 = b.getAffineDimExpr(1);
   OpFoldResult rotated =
       affine::makeComposedFoldedAffineApply(b, b.getLoc(), d0 * 2, {pairs});
-  bool interleaved = style == RotaryStyle::Interleaved;
-  OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1),
-               two = b.getIndexAttr(2);
-
-  auto toFactor = [&](Value value) {
-    if (scale)
-      value = arith::MulFOp::create(b, value, scale);
-    return b.roundTo(factor, value);
+  OpFoldResult rest = affine::makeComposedFoldedAffineApply(
+      b, b.getLoc(), d0 - d1, {sizes[dim], rotated});
+  auto components = [&](OpFoldResult offset, OpFoldResult size) {
+    Sizes offsets(sizes.size(), b.getIndexAttr(0)), part = sizes;
+    offsets[dim] = offset;
+    part[dim] = size;
+    return std::pair(offsets, part);
   };
+  Sizes strides(sizes.size(), b.getIndexAttr(1));
 
   // The first Dr components as Dr / 2 pairs: neighbours, or the two halves.
-  Sizes offsets(rank, zero), strides(rank, one), part = sizes;
-  part.back() = rotated;
-  Value head = tensor::ExtractSliceOp::create(b, x, offsets, part, strides);
-  Sizes paired(ArrayRef<OpFoldResult>(sizes).drop_back());
-  paired.append(interleaved ? Sizes{pairs, two} : Sizes{two, pairs});
+  bool interleaved = style == RotaryStyle::Interleaved;
+  auto [headOffsets, headSizes] = components(b.getIndexAttr(0), rotated);
+  Value head =
+      tensor::ExtractSliceOp::create(b, xt, headOffsets, headSizes, strides);
   SmallVector<ReassociationIndices> groups;
-  for (int64_t dim = 0; dim < rank; ++dim)
-    groups.push_back({dim});
-  groups.back().push_back(rank);
-  auto pairedType = RankedTensorType::get(decomposeMixedValues(paired).first,
-                                          type.getElementType());
-  Value pairsOf =
-      tensor::ExpandShapeOp::create(b, pairedType, head, groups, paired);
+  for (int64_t i = 0; i < dim; ++i)
+    groups.push_back({i});
+  groups.push_back({dim, dim + 1});
+  groups.push_back({dim + 2});
+  Sizes pairedSizes = sizes;
+  pairedSizes[dim] = interleaved ? pairs : b.getIndexAttr(2);
+  pairedSizes.insert(pairedSizes.begin() + dim + 1,
+                     interleaved ? OpFoldResult(b.getIndexAttr(2)) : pairs);
+  auto pairedType = RankedTensorType::get(
+      decomposeMixedValues(pairedSizes).first, b.getF32Type());
+  Value paired =
+      tensor::ExpandShapeOp::create(b, pairedType, head, groups, pairedSizes);
 
   // (x0, x1) becomes (x0 cos - x1 sin, x1 cos + x0 sin).
-  std::string pair = interleaved ? "ij" : "ji";
-  std::string other = interleaved ? "iJ" : "Ji";
-  std::string loops = (letters + pair + "n").str();
-  std::string self = (letters + "n" + pair).str(),
-              partner = (letters + "n" + other).str();
-  Sizes turned(ArrayRef<OpFoldResult>(sizes).drop_back(2));
-  turned.append({paired[rank - 1], paired[rank], tokens});
-  Value result =
-      b.generic(loops,
-                {{pairsOf, self},
-                 {pairsOf, partner},
-                 {tables.cosines, tables.letters},
-                 {tables.sines, tables.letters}},
-                {b.empty(turned), loops}, [&](ValueRange args) -> Value {
-                  Value member = linalg::IndexOp::create(b, loops.find('j'));
-                  Value isFirst = arith::CmpIOp::create(
-                      b, arith::CmpIPredicate::eq, member,
-                      arith::ConstantIndexOp::create(b, 0));
-                  Value sine = arith::SelectOp::create(
-                      b, isFirst, arith::NegFOp::create(b, args[3]), args[3]);
-                  Value value = arith::AddFOp::create(
-                      b, arith::MulFOp::create(b, b.widen(args[0]), args[2]),
-                      arith::MulFOp::create(b, b.widen(args[1]), sine));
-                  return toFactor(value);
-                });
-  SmallVector<ReassociationIndices> merge;
-  for (int64_t dim = 0; dim < tokenDim; ++dim)
-    merge.push_back({dim});
-  merge.push_back({tokenDim, tokenDim + 1});
-  merge.push_back({tokenDim + 2});
-  result = tensor::CollapseShapeOp::create(b, result, merge);
-  if (getConstantIntValue(width) &&
-      getConstantIntValue(width) == getConstantIntValue(rotated))
+  std::string self = (letters + (interleaved ? "ijn" : "jin")).str(),
+              partner = (letters + (interleaved ? "iJn" : "Jin")).str();
+  Value turned = b.generic(
+      self,
+      {{paired, self},
+       {paired, partner},
+       {tables.cosines, tables.letters},
+       {tables.sines, tables.letters}},
+      {b.empty(pairedSizes), self}, [&](ValueRange args) {
+        Value member = linalg::IndexOp::create(b, self.find('j'));
+        Value isFirst =
+            arith::CmpIOp::create(b, arith::CmpIPredicate::eq, member,
+                                  arith::ConstantIndexOp::create(b, 0));
+        Value sine = arith::SelectOp::create(
+            b, isFirst, arith::NegFOp::create(b, args[3]), args[3]);
+        return toFactor(
+            arith::AddFOp::create(b, arith::MulFOp::create(b, args[0], args[2]),
+                                  arith::MulFOp::create(b, args[1], sine)));
+      });
+  Value result = tensor::CollapseShapeOp::create(b, turned, groups);
+  if (isConstantIntValue(rest, 0))
     return result;
 
   // The components past Dr pass through.
-  OpFoldResult rest = affine::makeComposedFoldedAffineApply(
-      b, b.getLoc(), d0 - d1, {width, rotated});
-  Sizes tailOffsets = offsets, tailSizes = sizes;
-  tailOffsets.back() = rotated;
-  tailSizes.back() = rest;
+  auto [restOffsets, restSizes] = components(rotated, rest);
   Value tail =
-      tensor::ExtractSliceOp::create(b, x, tailOffsets, tailSizes, strides);
-  Sizes whole(ArrayRef<OpFoldResult>(sizes).drop_back(2));
-  whole.append({width, tokens});
-  Sizes restSizes = whole;
-  restSizes[tokenDim] = rest;
-  std::string out = (letters + "dn").str(), in = (letters + "nd").str();
-  Value passed =
-      b.generic(out, {{tail, in}}, {b.empty(restSizes), out},
-                [&](ValueRange args) { return toFactor(b.widen(args[0])); });
-  Sizes resultSizes = whole;
-  resultSizes[tokenDim] = rotated;
-  Value joined = tensor::InsertSliceOp::create(b, result, b.empty(whole),
-                                               offsets, resultSizes, strides);
-  Sizes restOffsets = offsets;
-  restOffsets[tokenDim] = rotated;
+      tensor::ExtractSliceOp::create(b, xt, restOffsets, restSizes, strides);
+  std::string all = (letters + "dn").str();
+  Value passed = b.generic(all, {{tail, all}}, {b.empty(restSizes), all},
+                           [&](ValueRange args) { return toFactor(args[0]); });
+  Value joined = tensor::InsertSliceOp::create(b, result, b.empty(sizes),
+                                               headOffsets, headSizes, strides);
   return tensor::InsertSliceOp::create(b, passed, joined, restOffsets,
                                        restSizes, strides);
 }

@@ -58,7 +58,9 @@ static void addBufferization(OpPassManager &pm) {
   options.unknownTypeConversion =
       bufferization::LayoutMapOption::IdentityLayoutMap;
   pm.addPass(bufferization::createOneShotBufferizePass(options));
-  // What was written where it belongs is copied onto itself after CSE.
+  // What was written where it belongs shows as a copy of a view onto itself:
+  // after CSE, and that needs the views to be simple.
+  pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createCanonicalizerPass());
   bufferization::buildBufferDeallocationPipeline(
