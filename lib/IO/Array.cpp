@@ -71,8 +71,9 @@ Expected<int64_t> infini::countElements(ArrayRef<int64_t> shape, DType type) {
   for (int64_t size : shape)
     if (size < 0 || (!isEmpty && MulOverflow(count, size, count)) ||
         count > kMaxBytes / sizeOf(type))
-      return createStringError("expected an array of less than 2^46 bytes, got " +
-                               describe(shape, type));
+      return createStringError(
+          "expected an array of less than 2^46 bytes, got " +
+          describe(shape, type));
   return isEmpty ? 0 : count;
 }
 

@@ -77,7 +77,8 @@ static Expected<File> openFile(StringRef path) {
 }
 
 /// The text after `'key':` in the Python dictionary of a header.
-static Expected<StringRef> field(StringRef path, StringRef text, StringRef key) {
+static Expected<StringRef> field(StringRef path, StringRef text,
+                                 StringRef key) {
   std::string quoted = ("'" + key + "'").str();
   size_t at = text.find(quoted);
   if (at == StringRef::npos)
@@ -92,7 +93,8 @@ static Expected<Header> parseHeader(const File &file) {
   StringRef path = file.path;
   char start[12] = {};
   if (file.size < 10)
-    return fail(path, "expected an npy file, got " + Twine(file.size) + " bytes");
+    return fail(path,
+                "expected an npy file, got " + Twine(file.size) + " bytes");
   if (Error error = file.read(start, std::min<uint64_t>(file.size, 12), 0))
     return error;
   if (StringRef(start, kMagic.size()) != kMagic)
@@ -115,8 +117,9 @@ static Expected<Header> parseHeader(const File &file) {
   Expected<StringRef> descr = field(path, buffer, "descr");
   if (!descr)
     return descr.takeError();
-  StringRef name = descr->take_until([](char c) { return c == ',' || c == '}'; })
-                       .trim(" '\"");
+  StringRef name =
+      descr->take_until([](char c) { return c == ',' || c == '}'; })
+          .trim(" '\"");
   std::optional<DType> type = StringSwitch<std::optional<DType>>(name)
                                   .Case("<f4", DType::F32)
                                   .Case("<f8", DType::F64)
@@ -192,8 +195,8 @@ Error infini::writeNpy(StringRef path, const Array &array) {
                       : array.type == DType::F16 ? "<f2"
                       : array.type == DType::I32 ? "<i4"
                                                  : "<i8";
-  std::string header = "{'descr': '" + descr + "', 'fortran_order': False, " +
-                       "'shape': (";
+  std::string header =
+      "{'descr': '" + descr + "', 'fortran_order': False, " + "'shape': (";
   for (int64_t size : array.shape)
     header += std::to_string(size) + ",";
   header += "), }";

@@ -22,7 +22,8 @@ static Error fail(StringRef path, const Twine &message) {
   return createStringError(path + ": " + message);
 }
 
-/// One entry of the header: {"dtype": ..., "shape": [...], "data_offsets": [b, e]}.
+/// One entry of the header: {"dtype": ..., "shape": [...], "data_offsets": [b,
+/// e]}.
 static Expected<Array> readTensor(StringRef path, StringRef name,
                                   const json::Value &value, StringRef data) {
   auto wrong = [&](const Twine &message) {
@@ -88,8 +89,8 @@ Expected<StringMap<Array>> infini::readSafetensors(StringRef path) {
                           Twine(length) + " bytes");
   Expected<json::Value> header = json::parse(bytes.substr(8, length));
   if (!header)
-    return fail(path, "expected a JSON header, got: " +
-                          toString(header.takeError()));
+    return fail(path,
+                "expected a JSON header, got: " + toString(header.takeError()));
   const json::Object *entries = header->getAsObject();
   if (!entries)
     return fail(path, "expected a JSON object as header");

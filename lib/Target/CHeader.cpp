@@ -77,18 +77,19 @@ public:
         return c.takeError();
       auto given = function.getArgAttrOfType<StringAttr>(
           index, InfiniAttnDialect::kArgNameAttr);
-      std::string label = given ? identifier(given.getValue())
-                                : "arg" + std::to_string(index);
+      std::string label =
+          given ? identifier(given.getValue()) : "arg" + std::to_string(index);
       bool isTensor = isa<TensorType>(type);
       if (index > 0 || !resultTypes.empty())
         argumentStream << ",\n    ";
-      argumentStream << (isTensor ? "const " : "") << *c << (isTensor ? " *" : " ")
-                     << label << " /* " << spell(type) << " */";
+      argumentStream << (isTensor ? "const " : "") << *c
+                     << (isTensor ? " *" : " ") << label << " /* "
+                     << spell(type) << " */";
     }
     out << "\n/* " << name << " */\n";
     if (!resultTypes.empty())
-      out << "typedef struct {\n" << results << "} " << identifier(name)
-          << "_results;\n";
+      out << "typedef struct {\n"
+          << results << "} " << identifier(name) << "_results;\n";
     out << "void _mlir_ciface_" << name << "(";
     if (!resultTypes.empty())
       out << identifier(name) << "_results *results";
@@ -135,15 +136,19 @@ llvm::Expected<std::string> infini_attn::writeCHeader(ModuleOp module,
   std::string guard = "INFINI_" + StringRef(identifier(name)).upper() + "_H";
   out << "/* Compiled by infini-compile.\n"
          " *\n"
-         " * Arguments are never written. Row-major arguments have strides like\n"
-         " * {s1 * s2, s2, 1}. Each result is a new row-major buffer, which the\n"
+         " * Arguments are never written. Row-major arguments have strides "
+         "like\n"
+         " * {s1 * s2, s2, 1}. Each result is a new row-major buffer, which "
+         "the\n"
          " * caller frees: free(results.result0.allocated). bf16 and f16 are\n"
-         " * passed as their bits. A check of the inputs that failed is told by\n"
+         " * passed as their bits. A check of the inputs that failed is told "
+         "by\n"
          " * infini_last_error(); the results are then not to be used.\n"
          " */\n#ifndef "
       << guard << "\n#define " << guard
       << "\n\n#include <stdint.h>\n\n#ifdef __cplusplus\nextern \"C\" {\n"
-         "#endif\n\n/* The first failed check since the last call, or NULL. */\n"
+         "#endif\n\n/* The first failed check since the last call, or NULL. "
+         "*/\n"
          "const char *infini_last_error(void);\n"
          "/* Threads to use from now on; 0 means all. */\n"
          "void infini_set_threads(int32_t threads);\n\n";

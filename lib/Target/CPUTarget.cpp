@@ -64,10 +64,11 @@ llvm::Expected<CPUTarget> CPUTarget::create(const CPUOptions &options) {
                           ? llvm::sys::getDefaultTargetTriple()
                           : llvm::Triple::normalize(options.triple));
   std::string error;
-  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
+  const llvm::Target *target =
+      llvm::TargetRegistry::lookupTarget(triple, error);
   if (!target || !target->hasTargetMachine() || !target->hasMCAsmBackend())
-    return llvm::createStringError("expected a target triple of this LLVM, got '" +
-                                   options.triple + "'");
+    return llvm::createStringError(
+        "expected a target triple of this LLVM, got '" + options.triple + "'");
   if (!triple.isOSBinFormatELF() || triple.isNVPTX() || triple.isAMDGPU())
     return llvm::createStringError("expected the triple of a CPU with ELF "
                                    "objects, got '" +
@@ -107,13 +108,14 @@ llvm::Expected<CPUTarget> CPUTarget::create(const CPUOptions &options) {
       triple, cpu, features, llvm::TargetOptions(), llvm::Reloc::PIC_,
       std::nullopt, llvm::CodeGenOptLevel::Aggressive));
   if (!result.targetMachine)
-    return llvm::createStringError("expected a target that can be compiled for, "
-                                   "got '" +
-                                   options.triple + "'");
+    return llvm::createStringError(
+        "expected a target that can be compiled for, "
+        "got '" +
+        options.triple + "'");
   subtarget.reset(target->createMCSubtargetInfo(triple, cpu, features));
   if (triple.isX86())
     result.bits = subtarget->checkFeatures("+avx512f,+avx512bw,+avx512vl") ? 512
-                  : subtarget->checkFeatures("+avx")                       ? 256
-                                                                           : 128;
+                  : subtarget->checkFeatures("+avx") ? 256
+                                                     : 128;
   return result;
 }

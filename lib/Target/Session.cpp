@@ -120,23 +120,21 @@ llvm::Error infini_attn::checkArgument(const Parameter &parameter,
 /// wrapper from \p slots: the pointer to the results, then each argument, a
 /// pointer or the address of a scalar.
 static llvm::Error addEntry(llvm::Module &module, StringRef name) {
-  llvm::Function *wrapper =
-      module.getFunction(("_mlir_ciface_" + name).str());
+  llvm::Function *wrapper = module.getFunction(("_mlir_ciface_" + name).str());
   if (!wrapper || !wrapper->getReturnType()->isVoidTy())
-    return llvm::createStringError("expected a function with a C wrapper, got '" +
-                                   name + "'");
+    return llvm::createStringError(
+        "expected a function with a C wrapper, got '" + name + "'");
   llvm::LLVMContext &context = module.getContext();
   auto *pointer = llvm::PointerType::get(context, 0);
-  auto *type = llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer},
-                                       false);
-  auto *entry =
-      llvm::Function::Create(type, llvm::Function::ExternalLinkage,
-                             kEntryPrefix + name, module);
+  auto *type =
+      llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer}, false);
+  auto *entry = llvm::Function::Create(type, llvm::Function::ExternalLinkage,
+                                       kEntryPrefix + name, module);
   llvm::IRBuilder<> b(llvm::BasicBlock::Create(context, "", entry));
   llvm::SmallVector<llvm::Value *> arguments;
   for (llvm::Argument &argument : wrapper->args()) {
-    llvm::Value *slot = b.CreateConstGEP1_64(pointer, entry->getArg(0),
-                                             argument.getArgNo());
+    llvm::Value *slot =
+        b.CreateConstGEP1_64(pointer, entry->getArg(0), argument.getArgNo());
     llvm::Value *value = b.CreateLoad(pointer, slot);
     if (!argument.getType()->isPointerTy())
       value = b.CreateLoad(argument.getType(), value);
@@ -155,9 +153,8 @@ Session::create(ModuleOp module, const CPUTarget &target) {
       continue;
     llvm::Expected<Signature> signature = makeSignature(function);
     if (!signature)
-      return llvm::createStringError(
-          "function '" + function.getName() +
-          "': " + llvm::toString(signature.takeError()));
+      return llvm::createStringError("function '" + function.getName() + "': " +
+                                     llvm::toString(signature.takeError()));
     session->signatures[function.getName()] = std::move(*signature);
   }
   if (failed(lowerForCPU(module, target)))
@@ -217,7 +214,8 @@ const Signature *Session::lookup(StringRef function) const {
 /// Words of a memref descriptor: allocated, aligned, offset, sizes, strides.
 static size_t descriptorWords(size_t rank) { return 3 + 2 * rank; }
 
-static void fillDescriptor(const Array &array, SmallVectorImpl<int64_t> &words) {
+static void fillDescriptor(const Array &array,
+                           SmallVectorImpl<int64_t> &words) {
   auto address = reinterpret_cast<int64_t>(array.data.get());
   words.append({address, address, 0});
   llvm::append_range(words, array.shape);
@@ -237,9 +235,8 @@ static Array takeResult(const Parameter &result, const int64_t *words) {
   char *allocated = reinterpret_cast<char *>(words[0]);
   char *begin = reinterpret_cast<char *>(words[1]) +
                 words[2] * infini::sizeOf(result.type);
-  array.data = std::shared_ptr<char>(begin, [allocated](char *) {
-    std::free(allocated);
-  });
+  array.data = std::shared_ptr<char>(
+      begin, [allocated](char *) { std::free(allocated); });
   return array;
 }
 

@@ -37,31 +37,32 @@ static cl::OptionCategory category("infini-compile options");
 static cl::opt<std::string> inputPath(cl::Positional, cl::init("-"),
                                       cl::desc("<input .mlir, - is stdin>"),
                                       cl::cat(category));
-static cl::opt<std::string> outputPath("o", cl::init("-"),
-                                       cl::desc("output file (default: stdout)"),
-                                       cl::value_desc("file"),
-                                       cl::cat(category));
+static cl::opt<std::string>
+    outputPath("o", cl::init("-"), cl::desc("output file (default: stdout)"),
+               cl::value_desc("file"), cl::cat(category));
 static cl::opt<std::string> targetName("target", cl::init("cpu"),
                                        cl::desc("kind of machine: cpu"),
                                        cl::value_desc("kind"),
                                        cl::cat(category));
-static cl::opt<Emit> emit(
-    "emit", cl::desc("what to write:"), cl::init(Emit::Obj),
-    cl::values(clEnumValN(Emit::Infini, "infini", "the module, checked"),
-               clEnumValN(Emit::Linalg, "linalg", "linalg on tensors"),
-               clEnumValN(Emit::LLVM, "llvm", "LLVM IR, optimized"),
-               clEnumValN(Emit::Asm, "asm", "assembly"),
-               clEnumValN(Emit::Obj, "obj", "an object file (default)"),
-               clEnumValN(Emit::Shared, "shared",
-                          "a shared library with its runtime")),
-    cl::cat(category));
+static cl::opt<Emit>
+    emit("emit", cl::desc("what to write:"), cl::init(Emit::Obj),
+         cl::values(clEnumValN(Emit::Infini, "infini", "the module, checked"),
+                    clEnumValN(Emit::Linalg, "linalg", "linalg on tensors"),
+                    clEnumValN(Emit::LLVM, "llvm", "LLVM IR, optimized"),
+                    clEnumValN(Emit::Asm, "asm", "assembly"),
+                    clEnumValN(Emit::Obj, "obj", "an object file (default)"),
+                    clEnumValN(Emit::Shared, "shared",
+                               "a shared library with its runtime")),
+         cl::cat(category));
 static cl::opt<std::string>
-    triple("mtriple", cl::desc("target triple, e.g. aarch64-linux-gnu "
-                               "(default: this machine)"),
+    triple("mtriple",
+           cl::desc("target triple, e.g. aarch64-linux-gnu "
+                    "(default: this machine)"),
            cl::value_desc("triple"), cl::cat(category));
 static cl::opt<std::string>
-    cpu("mcpu", cl::desc("CPU, e.g. znver4 (default: the features of this "
-                         "machine)"),
+    cpu("mcpu",
+        cl::desc("CPU, e.g. znver4 (default: the features of this "
+                 "machine)"),
         cl::value_desc("cpu"), cl::cat(category));
 static cl::opt<std::string>
     features("mattr", cl::desc("CPU features, e.g. +avx512f,-amx-tile"),
@@ -129,8 +130,8 @@ compile(ModuleOp module, const infini_attn::CPUTarget &target) {
 static std::string findRuntime(const char *argv0) {
   std::string self = llvm::sys::fs::getMainExecutable(
       argv0, reinterpret_cast<void *>(&findRuntime));
-  llvm::SmallString<128> path(llvm::sys::path::parent_path(
-      llvm::sys::path::parent_path(self)));
+  llvm::SmallString<128> path(
+      llvm::sys::path::parent_path(llvm::sys::path::parent_path(self)));
   llvm::sys::path::append(path, "lib", "libInfiniAttnRuntime.a");
   return std::string(path);
 }
@@ -165,7 +166,8 @@ int main(int argc, char **argv) {
   infini_attn::registerCPUTranslations(registry);
   MLIRContext context(registry);
   std::string message;
-  std::unique_ptr<llvm::MemoryBuffer> input = openInputFile(inputPath, &message);
+  std::unique_ptr<llvm::MemoryBuffer> input =
+      openInputFile(inputPath, &message);
   if (!input)
     return fail(message);
   llvm::SourceMgr sources;
@@ -177,8 +179,8 @@ int main(int argc, char **argv) {
 
   std::string header;
   if (!headerPath.empty()) {
-    llvm::Expected<std::string> text = infini_attn::writeCHeader(
-        *module, llvm::sys::path::stem(headerPath));
+    llvm::Expected<std::string> text =
+        infini_attn::writeCHeader(*module, llvm::sys::path::stem(headerPath));
     if (!text)
       return fail(llvm::toString(text.takeError()));
     header = std::move(*text);

@@ -38,7 +38,8 @@ struct Operand {
 } // namespace
 
 static std::optional<OpForm> formOf(StringRef op) {
-  auto lengths = std::pair(StringRef("lengths"), SmallVector<StringRef>{"lengths"});
+  auto lengths =
+      std::pair(StringRef("lengths"), SmallVector<StringRef>{"lengths"});
   auto rotary = std::pair(StringRef("rotary"),
                           SmallVector<StringRef>{"rotary_frequencies"});
   if (op == "segment_attention")
@@ -71,9 +72,8 @@ static std::optional<OpForm> formOf(StringRef op) {
 static Expected<std::string> attribute(StringRef setting) {
   auto [key, value] = setting.split('=');
   auto isWord = [](StringRef text) {
-    return !text.empty() && all_of(text, [](char c) {
-      return isAlnum(c) || c == '_';
-    });
+    return !text.empty() &&
+           all_of(text, [](char c) { return isAlnum(c) || c == '_'; });
   };
   double number;
   int64_t whole;
@@ -91,9 +91,9 @@ static Expected<std::string> attribute(StringRef setting) {
     return (key + " = " + Twine(whole) + " : i64").str();
   if ((key == "scale" || key == "epsilon") && !value.getAsDouble(number)) {
     std::string text;
-    raw_string_ostream(text) << key << " = "
-                             << format("0x%016llX", bit_cast<uint64_t>(number))
-                             << " : f64";
+    raw_string_ostream(text)
+        << key << " = " << format("0x%016llX", bit_cast<uint64_t>(number))
+        << " : f64";
     return text;
   }
   if ((key == "keys_rotated" || key == "return_lse") && value == "true")
@@ -193,7 +193,8 @@ Error OpWriter::addMissing() {
       zero.shape = {size(keys, 0), size(keys, 1), size(keys, 3)};
     else if (name == "init")
       zero = {{size("q", 0), size("q", 1), size("q", 2), size("v", 3)},
-              activation, false};
+              activation,
+              false};
     else
       return createStringError("expected --input=" + name +
                                "=FILE for the operand of " + op + ", got none");
@@ -222,9 +223,9 @@ SmallVector<std::string> OpWriter::resultTypes(bool returnsLse,
     int64_t segments = tokens == 0 ? 0 : (tokens - 1) / segmentLength + 1;
     Operand memories = operands["memory"], normalizers = operands["normalizer"];
     for (Operand *states : {&memories, &normalizers})
-      states->shape.insert(
-          states->shape.begin() + std::min<size_t>(2, states->shape.size()),
-          segments);
+      states->shape.insert(states->shape.begin() +
+                               std::min<size_t>(2, states->shape.size()),
+                           segments);
     return {tensorType(memories), tensorType(normalizers),
             tensorType(operands["memory"]), tensorType(operands["normalizer"])};
   }
@@ -249,9 +250,9 @@ std::string OpWriter::write(ArrayRef<std::string> attributes, bool returnsLse,
       continue;
     std::string type = tensorType(found->second);
     if (found->second.isGiven)
-      arguments.push_back(("%" + name + ": " + type +
-                           " {infini_attn.name = \"" + name + "\"}")
-                              .str());
+      arguments.push_back(
+          ("%" + name + ": " + type + " {infini_attn.name = \"" + name + "\"}")
+              .str());
     else
       zeros += ("  %" + name + " = arith.constant dense<0.0> : " + type + "\n")
                    .str();
@@ -272,9 +273,9 @@ std::string OpWriter::write(ArrayRef<std::string> attributes, bool returnsLse,
                      " = infini_attn." + op + " " + list(form.required, false);
   for (const auto &[keyword, of] : form.clauses)
     if (operands.count(of[0]))
-      text += (" " + keyword + "(" + list(of, false) + " : " + list(of, true) +
-               ")")
-                  .str();
+      text +=
+          (" " + keyword + "(" + list(of, false) + " : " + list(of, true) + ")")
+              .str();
   if (!form.inits.empty())
     text += " outs(" + list(form.inits, false) + " : " +
             list(form.inits, true) + ")";

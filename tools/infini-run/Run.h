@@ -62,9 +62,10 @@ llvm::Error runStream(mlir::infini_attn::Session &session,
 
 /// The text of a module whose function `run` is one operation on arrays.
 /// `inputs` are bound by operand name; `settings` are attributes, KEY=VALUE.
-llvm::Expected<std::string>
-makeOpModule(llvm::StringRef op, llvm::ArrayRef<Binding> inputs,
-             llvm::ArrayRef<std::string> settings, std::optional<DType> dtype);
+llvm::Expected<std::string> makeOpModule(llvm::StringRef op,
+                                         llvm::ArrayRef<Binding> inputs,
+                                         llvm::ArrayRef<std::string> settings,
+                                         std::optional<DType> dtype);
 
 } // namespace infini
 

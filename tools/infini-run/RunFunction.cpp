@@ -10,6 +10,7 @@
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
+#include "llvm/Support/WithColor.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <chrono>
@@ -36,8 +37,8 @@ static std::string nameList(const Signature &signature) {
   return join(names, ", ");
 }
 
-Expected<std::vector<Array>>
-infini::bindArguments(const Signature &signature, const RunOptions &options) {
+Expected<std::vector<Array>> infini::bindArguments(const Signature &signature,
+                                                   const RunOptions &options) {
   std::vector<Array> arguments(signature.arguments.size());
   auto bind = [&](size_t index, const Array &array, StringRef file) -> Error {
     const Parameter &parameter = signature.arguments[index];
@@ -59,11 +60,11 @@ infini::bindArguments(const Signature &signature, const RunOptions &options) {
   for (const Binding &input : options.inputs) {
     size_t index = input.name.empty() ? next++ : find(input.name);
     if (index >= arguments.size())
-      return createStringError(
-          "expected an argument of '" + options.entry + "' (" +
-          nameList(signature) + "), got " +
-          (input.name.empty() ? "one more input: '" + input.path + "'"
-                              : "'" + input.name + "'"));
+      return createStringError("expected an argument of '" + options.entry +
+                               "' (" + nameList(signature) + "), got " +
+                               (input.name.empty()
+                                    ? "one more input: '" + input.path + "'"
+                                    : "'" + input.name + "'"));
     if (arguments[index].data)
       return createStringError("expected one input for argument '" +
                                signature.arguments[index].name + "', got two");
@@ -108,7 +109,8 @@ Error infini::checkAllBound(const Signature &signature,
 Error infini::writeOutputs(ArrayRef<Array> results, const RunOptions &options) {
   for (auto [path, array] : zip(options.outputs, results)) {
     Expected<Array> shown =
-        array.type == DType::BF16 || (options.dtype && *options.dtype == array.type)
+        array.type == DType::BF16 ||
+                (options.dtype && *options.dtype == array.type)
             ? convert(array, DType::F32)
             : Expected<Array>(array);
     if (!shown)

@@ -164,10 +164,10 @@ static Expected<Array> greedy(const std::vector<Array> &outputs, int64_t rows) {
   if (outputs.empty() || outputs[0].type != DType::F32 ||
       outputs[0].shape.size() != 3 || outputs[0].shape[0] != rows ||
       outputs[0].shape[1] < 1 || outputs[0].shape[2] < 1)
-    return createStringError("expected logits ?x?x?xf32 as first output, got " +
-                             (outputs.empty()
-                                  ? std::string("none")
-                                  : describe(outputs[0].shape, outputs[0].type)));
+    return createStringError(
+        "expected logits ?x?x?xf32 as first output, got " +
+        (outputs.empty() ? std::string("none")
+                         : describe(outputs[0].shape, outputs[0].type)));
   int64_t chunk = outputs[0].shape[1], vocabulary = outputs[0].shape[2];
   Expected<Array> next = Array::create(DType::I32, {rows, 1});
   if (!next)
@@ -248,7 +248,8 @@ Error infini::runStream(Session &session, const RunOptions &options) {
   }
   double seconds = secondsSince(begin), rate = rows * length / seconds;
 
-  Expected<Array> generated = Array::create(DType::I32, {rows, options.generate});
+  Expected<Array> generated =
+      Array::create(DType::I32, {rows, options.generate});
   if (!generated)
     return generated.takeError();
   auto *ids = reinterpret_cast<int32_t *>(generated->data.get());

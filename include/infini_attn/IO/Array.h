@@ -62,7 +62,8 @@ llvm::Expected<Array> convert(const Array &array, DType type);
 /// Whether a floating-point array holds a NaN.
 bool hasNaN(const Array &array);
 
-/// Reads a .npy file (format 1 to 3): little-endian f4, f8, f2, i4, i8, C order.
+/// Reads a .npy file (format 1 to 3): little-endian f4, f8, f2, i4, i8, C
+/// order.
 llvm::Expected<Array> readNpy(llvm::StringRef path);
 
 /// Writes a .npy file under a temporary name, then renames it: an interrupted

@@ -38,16 +38,16 @@ class Session {
 public:
   /// Compiles `module` (which is consumed) for this machine. Errors of the
   /// passes are diagnostics of the module's context.
-  static llvm::Expected<std::unique_ptr<Session>> create(ModuleOp module,
-                                                         const CPUTarget &target);
+  static llvm::Expected<std::unique_ptr<Session>>
+  create(ModuleOp module, const CPUTarget &target);
   ~Session();
 
   /// The signature of a public function, or null.
   const Signature *lookup(llvm::StringRef function) const;
 
   /// Calls a function. `arguments` are tensors or, for an index, an i64 scalar
-  /// array. An argument of another type or shape, or a check of the compiled code
-  /// that failed, is an error.
+  /// array. An argument of another type or shape, or a check of the compiled
+  /// code that failed, is an error.
   llvm::Expected<std::vector<infini::Array>>
   call(llvm::StringRef function, llvm::ArrayRef<infini::Array> arguments);
 

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "infini_attn/Codegen/CPU/Passes.h"
+#include "infini_attn/Dialect/InfiniAttn.h"
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -36,9 +37,15 @@ struct PrepareEntry
         continue;
       function->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(),
                         b.getUnitAttr());
-      for (auto [index, type] : llvm::enumerate(function.getArgumentTypes()))
+      for (auto [index, type] : llvm::enumerate(function.getArgumentTypes())) {
+        // The names served the tools that bind arguments; below here nobody
+        // knows the dialect.
+        function.removeArgAttr(
+            index,
+            StringAttr::get(&getContext(), InfiniAttnDialect::kArgNameAttr));
         if (isa<TensorType>(type) && !function.getArgAttr(index, writable))
           function.setArgAttr(index, writable, b.getBoolAttr(false));
+      }
     }
   }
 };

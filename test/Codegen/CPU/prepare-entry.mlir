@@ -2,7 +2,7 @@
 
 // CHECK: func.func @entry(%{{.*}}: tensor<4xf32> {bufferization.writable = false}, %{{.*}}: tensor<4xf32> {bufferization.writable = true}, %{{.*}}: i64)
 // CHECK-SAME: attributes {llvm.emit_c_interface}
-func.func @entry(%x: tensor<4xf32>, %y: tensor<4xf32> {bufferization.writable = true}, %n: i64) {
+func.func @entry(%x: tensor<4xf32> {infini_attn.name = "x"}, %y: tensor<4xf32> {bufferization.writable = true}, %n: i64) {
   return
 }
 

@@ -16,7 +16,8 @@ def InfiniAttnPrepareEntry : Pass<"infini-attn-prepare-entry", "::mlir::ModuleOp
   let description = [{
     A public function gets a C wrapper (`llvm.emit_c_interface`), and its tensor
     arguments are marked as never written, unless they say otherwise: compiled
-    code leaves its inputs as they were and returns fresh buffers.
+    code leaves its inputs as they were and returns fresh buffers. Names of
+    arguments (`infini_attn.name`) are dropped.
 
         func.func @f(%x: tensor<4xf32>)
         =>
