@@ -336,8 +336,6 @@ static func::FuncOp createPrefill(OpBuilder &builder, func::FuncOp step,
   ret->setOperands(SmallVector<Value>(ret.getOperands().take_back(stateCount)));
   prefill.setFunctionType(builder.getFunctionType(prefill.getArgumentTypes(),
                                                   ret.getOperandTypes()));
-  prefill.setAllResultAttrs(ArrayRef<DictionaryAttr>(
-      SmallVector<DictionaryAttr>(stateCount, builder.getDictionaryAttr({}))));
   eraseDeadOps(prefill.getBody().front());
   dropUnusedQueries(prefill);
   eraseDeadOps(prefill.getBody().front());

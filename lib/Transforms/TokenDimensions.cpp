@@ -273,9 +273,15 @@ LogicalResult TokenDimensions::visit(Operation *op) {
       .Case<tensor::EmptyOp, tensor::DimOp, func::ReturnOp>(
           [](auto) { return success(); })
       .Case([&](arith::ConstantOp constant) -> Result {
-        if (lookup(constant) && !isa<SplatElementsAttr>(constant.getValue()))
+        if (!lookup(constant))
+          return success();
+        auto splat = dyn_cast<SplatElementsAttr>(constant.getValue());
+        if (!splat)
           return mixes(op, "a constant that differs from token to token");
-        return success();
+        // A complex one has no scalar constant to fill a tensor with.
+        return isa<TypedAttr>(splat.getSplatValue<Attribute>())
+                   ? success()
+                   : visitUnknown(op);
       })
       .Default([&](Operation *) {
         return OpTrait::hasElementwiseMappableTraits(op) ? visitElementwise(op)
