@@ -6,7 +6,7 @@ A fenced block is an example where
 - its language is mlir: infini-opt must accept it. `<!-- run: infini-opt ARGS -->` on the line
   before the fence gives a command of its own, which reads the block on its standard input;
 - its language is sh and `<!-- run -->` is on the line before the fence: bash runs it in a folder
-  of its own, where build/, examples/ and test/ are those of the project.
+  of the document's own, where build/, examples/ and .venv/ are those of the project.
 A text block with `<!-- output -->` on the line before its fence is what the example before it
 prints on its standard output.
 """
@@ -56,19 +56,20 @@ def command_of(block):
     return None
 
 
-def run(command, block, build, source):
-    with tempfile.TemporaryDirectory() as folder:
-        for name, target in (("build", build), ("examples", source / "examples"),
-                             ("test", source / "test")):
-            (pathlib.Path(folder) / name).symlink_to(target)
-        env = dict(os.environ, PATH=f"{build / 'bin'}:{os.environ['PATH']}")
-        return subprocess.run(command, shell=True, input=block.text, cwd=folder, env=env,
-                              capture_output=True, text=True)
+def link_project(folder, build, source):
+    """Makes the paths that the documents use: .venv is the Python that runs this."""
+    for name, target in (("build", build), ("examples", source / "examples"), (".venv", sys.prefix)):
+        (pathlib.Path(folder) / name).symlink_to(target)
 
 
-def main():
-    document, build = map(lambda p: pathlib.Path(p).resolve(), sys.argv[1:])
-    source = pathlib.Path(__file__).resolve().parents[2]
+def run(command, block, build, folder):
+    env = dict(os.environ, PATH=f"{build / 'bin'}:{os.environ['PATH']}")
+    return subprocess.run(command, shell=True, input=block.text, cwd=folder, env=env,
+                          capture_output=True, text=True)
+
+
+def run_all(document, build, folder):
+    """The number of examples of a document that ran, and what failed."""
     ran, failures, printed = 0, [], None
     for block in blocks(document.read_text()):
         if block.note == "output":
@@ -79,11 +80,20 @@ def main():
         if command is None:
             continue
         ran += 1
-        result = run(command, block, build, source)
+        result = run(command, block, build, folder)
         printed = result.stdout
         if result.returncode != 0:
             failures.append(f"{document}:{block.line}: {command} exited with "
                             f"{result.returncode}:\n{result.stdout}{result.stderr}")
+    return ran, failures
+
+
+def main():
+    document, build = map(lambda p: pathlib.Path(p).resolve(), sys.argv[1:])
+    source = pathlib.Path(__file__).resolve().parents[2]
+    with tempfile.TemporaryDirectory() as folder:
+        link_project(folder, build, source)
+        ran, failures = run_all(document, build, folder)
     print("\n".join(failures) or f"{ran} examples of {document.name} ran")
     return 1 if failures else 0
 
