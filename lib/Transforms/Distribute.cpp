@@ -11,11 +11,15 @@
 ///
 //===----------------------------------------------------------------------===//
 
+#include "SizeChecks.h"
+
 #include "infini_attn/Dialect/InfiniAttn.h"
 #include "infini_attn/Transforms/Passes.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SCF/Transforms/TileUsingInterface.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -27,6 +31,25 @@ namespace mlir::infini_attn {
 
 using namespace mlir;
 using namespace mlir::infini_attn;
+
+/// Runs \p loop over rows and heads for no row unless \p valid: tiles of
+/// operands whose sizes disagree would lie outside of some of them.
+static void runOnlyIf(RewriterBase &rewriter, Value valid, scf::ForallOp loop) {
+  rewriter.setInsertionPoint(loop);
+  Location loc = loop.getLoc();
+  SmallVector<OpFoldResult> ends = loop.getMixedUpperBound();
+  Value rows = getValueOrCreateConstantIndexOp(rewriter, loc, ends.front());
+  Value none = arith::ConstantIndexOp::create(rewriter, loc, 0);
+  ends.front() =
+      arith::SelectOp::create(rewriter, loc, valid, rows, none).getResult();
+  SmallVector<Value> dynamicEnds;
+  SmallVector<int64_t> staticEnds;
+  dispatchIndexOpFoldResults(ends, dynamicEnds, staticEnds);
+  rewriter.modifyOpInPlace(loop, [&] {
+    loop.getDynamicUpperBoundMutable().assign(dynamicEnds);
+    loop.setStaticUpperBound(staticEnds);
+  });
+}
 
 namespace {
 struct Distribute
@@ -42,6 +65,7 @@ struct Distribute
     IRRewriter rewriter(&getContext());
     for (TilingInterface op : ops) {
       rewriter.setInsertionPoint(op);
+      Value valid = checkSizes(rewriter, op);
       OpFoldResult one = rewriter.getIndexAttr(1);
       auto options = scf::SCFTilingOptions()
                          .setLoopType(scf::SCFTilingOptions::LoopType::ForallOp)
@@ -53,6 +77,9 @@ struct Distribute
         return signalPassFailure();
       }
       rewriter.replaceOp(op, tiled->replacements);
+      if (valid)
+        runOnlyIf(rewriter, valid,
+                  cast<scf::ForallOp>(tiled->loops.front().getOperation()));
     }
   }
 };

@@ -22,11 +22,16 @@ def InfiniAttnDistribute : Pass<"infini-attn-distribute"> {
 
         attention(q, k, v)  =>  forall (b, h): attention(q[b, h], k[b, h], v[b, h])
 
+    Sizes that must agree and that no type knows are compared first. Where they
+    do not, a `cf.assert` says which, and the loop has no row to run for: no
+    tile is outside of its tensor.
+
     Requires: nothing. Ensures: results are the same bits.
   }];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
-    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"
+    "::mlir::cf::ControlFlowDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tensor::TensorDialect"
   ];
 }
 
