@@ -112,10 +112,15 @@ template <typename Op> static OpFoldResult groupSize(OpBuilder &b, Op op) {
   if (!query)
     return b.getIndexAttr(1);
   AffineExpr hq = b.getAffineDimExpr(0), hkv = b.getAffineSymbolExpr(0);
+  // Without key/value heads there is no tile, but the division may be moved out
+  // of the loop over tiles.
+  OpFoldResult heads = affine::makeComposedFoldedAffineMax(
+      b, loc,
+      AffineMap::get(1, 0, {hq, b.getAffineConstantExpr(1)}, b.getContext()),
+      {tensor::getMixedSize(b, loc, domainTensor(op), 1)});
   return affine::makeComposedFoldedAffineApply(
       b, loc, hq.floorDiv(hkv),
-      {tensor::getMixedSize(b, loc, query, 1),
-       tensor::getMixedSize(b, loc, domainTensor(op), 1)});
+      {tensor::getMixedSize(b, loc, query, 1), heads});
 }
 
 static OpFoldResult multiply(OpBuilder &b, Location loc, OpFoldResult lhs,
