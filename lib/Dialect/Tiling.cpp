@@ -18,6 +18,7 @@
 #include "infini_attn/Dialect/InfiniAttn.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Builders.h"
@@ -197,6 +198,20 @@ static Value beforeHeads(Value value, OpFoldResult headOffset) {
   return before;
 }
 
+/// What \p value has the shape of: the results of a parallel loop keep theirs.
+/// Sizes taken from there are those that tiles of the results are given, so
+/// that bufferization sees a tile that is written where it was read.
+static Value shapeSource(Value value) {
+  while (auto carried = dyn_cast<BlockArgument>(value)) {
+    auto loop = dyn_cast<scf::ForallOp>(carried.getOwner()->getParentOp());
+    OpOperand *init = loop ? loop.getTiedLoopInit(carried) : nullptr;
+    if (!init)
+      break;
+    value = init->get();
+  }
+  return value;
+}
+
 template <typename Op>
 static FailureOr<TilingResult> tileOp(OpBuilder &b, Op op,
                                       ArrayRef<OpFoldResult> offsets,
@@ -214,7 +229,7 @@ static FailureOr<TilingResult> tileOp(OpBuilder &b, Op op,
       if (cut == Cut::Rows)
         operand = beforeHeads(operand, tile.headOffset);
       SmallVector<OpFoldResult> cutSizes =
-          tensor::getMixedSizes(b, loc, operand);
+          tensor::getMixedSizes(b, loc, shapeSource(operand));
       SmallVector<OpFoldResult> cutOffsets;
       cutTensor(b, loc, cut, tile, cutOffsets, cutSizes);
       SmallVector<OpFoldResult> strides(cutSizes.size(), b.getIndexAttr(1));
