@@ -97,11 +97,16 @@ static void addLLVMConversion(OpPassManager &pm) {
 }
 
 void infini_attn::buildToLinalgPipeline(OpPassManager &pm) {
+  // infini_attn, linalg, tensor: no read outside of a tensor, whatever the data
+  pm.addPass(cpu::createInfiniAttnGuardLookups());
+  pm.addPass(createInfiniAttnDistribute());
   buildDecomposition(pm);
   addBufferization(pm);
   // linalg, memref, scf -> memref, scf
   pm.addPass(createConvertLinalgToLoopsPass());
   pm.addNestedPass<func::FuncOp>(createForallToForLoopPass());
+  // cf: failed checks are reported, where upstream's lowering would abort
+  pm.addPass(cpu::createInfiniAttnChecksToRuntime());
   addLLVMConversion(pm);
 }
 

@@ -20,8 +20,11 @@
 // CHECK: convert-scf-to-cf
 // CHECK: reconcile-unrealized-casts
 
+// PLAIN: infini-attn-guard-lookups
+// PLAIN: infini-attn-distribute
 // PLAIN: infini-attn-expand-step
 // PLAIN: one-shot-bufferize
 // PLAIN: convert-linalg-to-loops
+// PLAIN: infini-attn-checks-to-runtime
 // PLAIN: reconcile-unrealized-casts
 module {}
