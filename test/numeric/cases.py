@@ -68,6 +68,7 @@ class Program:
     has_offset: bool = False
     keys_rotated: bool = False
     reads: bool = False
+    precision: str | None = None
 
     @property
     def name(self):

@@ -75,13 +75,19 @@ def init(activation):
 
 def attributes(program):
     """The op's attribute dictionary."""
-    given = [f"scale = {program.scale!r} : f64"] if program.scale else []
-    given += [f"epsilon = {program.epsilon!r} : f64"] if program.epsilon else []
+    given = [f"scale = {number(program.scale)} : f64"] if program.scale else []
+    given += [f"epsilon = {number(program.epsilon)} : f64"] if program.epsilon else []
+    given += [f"precision = #infini_attn.precision<{program.precision}>"] if program.precision else []
     given += [f"rule = #infini_attn.update_rule<{program.rule}>"] if program.rule else []
     given += [f"segment_length = {program.segment_length} : i64"] if program.segment_length else []
     given += [f"rotary_style = #infini_attn.rotary_style<{program.rotary_style}>"] if program.rotary_style else []
     given += ["keys_rotated"] if program.keys_rotated else []
     return ", ".join(given + (["return_lse"] if program.op == "segment_attention" else []))
+
+
+def number(x):
+    """A float as MLIR reads it: with digits behind a point, also before an exponent."""
+    return repr(x) if "." in repr(x) else repr(x).replace("e", ".0e")
 
 
 def call(module, program, arguments):
@@ -99,7 +105,7 @@ def call(module, program, arguments):
         else:
             positional.append(x)
     if module is tolerances and program.op != "gate":
-        options["precision"] = tolerances.DEFAULT[program.dtype]
+        options["precision"] = program.precision or tolerances.DEFAULT[program.dtype]
     results = getattr(module, program.op)(*positional, **options)
     return results if isinstance(results, tuple) else (results,)
 
