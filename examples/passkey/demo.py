@@ -27,7 +27,7 @@ INFINI_RUN = HERE.parents[1] / "build" / "bin" / "infini-run"
 LENGTHS = (32_768, 131_072, 524_288, 1_000_000)
 FULL_KEYS = 20
 # Keys a length in the default run, which must stay under ten minutes.
-QUICK_KEYS = {32_768: 20, 131_072: 20, 524_288: 6, 1_000_000: 4}
+QUICK_KEYS = {32_768: 20, 131_072: 20, 524_288: 10, 1_000_000: 8}
 QUICK_KEYS_OFF = {32_768: 20, 131_072: 4, 524_288: 2, 1_000_000: 2}
 CHUNK = 512  # tokens of each stream that one step takes: memory is in proportion to it
 LAYERS, HEADS = 2, 4
