@@ -61,7 +61,10 @@ def rows(arguments, index):
     return {name: x if name in ("gate", "rotary_frequencies") else x[index] for name, x in arguments.items()}
 
 
-ATTENTION = {(rule, dtype): Program("attention", rule=rule, dtype=dtype, segment_length=5, rotary_style="halves",
-                                    has_lengths=True) for rule in ("linear", "delta") for dtype in ("f32", "bf16", "f16")}
-STEP = {(rule, dtype): Program("attention_step", rule=rule, dtype=dtype, segment_length=5, rotary_style="halves",
-                               has_lengths=True) for rule in ("linear", "delta") for dtype in ("f32", "bf16", "f16")}
+def programs_of(op):
+    """A program of every type, and of either rule."""
+    return [Program(op, rule=rule, dtype=dtype, segment_length=5, rotary_style="halves", has_lengths=True)
+            for rule, dtype in (("delta", "f32"), ("linear", "bf16"), ("delta", "f16"))]
+
+
+ATTENTION, STEP = programs_of("attention"), programs_of("attention_step")

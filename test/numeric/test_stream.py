@@ -24,7 +24,7 @@ def flushed(state):
 
 
 @pytest.mark.parametrize("sizes", CHUNKS.values(), ids=CHUNKS.keys())
-@pytest.mark.parametrize("program", STEP.values(), ids=lambda p: f"{p.rule}-{p.dtype}")
+@pytest.mark.parametrize("program", STEP, ids=lambda p: f"{p.rule}-{p.dtype}")
 def test_d1_chunks_of_any_size(program, sizes, run):
     """[D1] A prompt, then token by token, is one call over all of them; rows stop at different places."""
     arguments = sample(program, batch=3, tokens=TOKENS, lengths=[TOKENS, 15, 8])
@@ -36,10 +36,9 @@ def test_d1_chunks_of_any_size(program, sizes, run):
     assert list(results["count"]) == [3, 0, 3]
 
 
-@pytest.mark.parametrize("rule", ["linear", "delta"])
-def test_d2_one_commit_a_segment(rule, run):
+@pytest.mark.parametrize("program", STEP[:2], ids=lambda p: f"{p.rule}-{p.dtype}")
+def test_d2_one_commit_a_segment(program, run):
     """[D2] Inside a segment (M, z) keeps its bits; on its last token, and only then, what is pending goes into them."""
-    program = STEP[rule, "f32"]
     arguments = sample(program, batch=1, tokens=12, lengths=[12])
     for t in range(1, 13):
         before = stream(program, arguments, [1] * (t - 1), run) if t > 1 else arguments
@@ -54,10 +53,9 @@ def test_d2_one_commit_a_segment(rule, run):
                 assert (after[name] != before[name]).all() and (after[f"pending_{name}"] == 0).all()
 
 
-@pytest.mark.parametrize("rule", ["linear", "delta"])
-def test_d2_reads_without_writing(rule, run):
+@pytest.mark.parametrize("program", STEP[:2], ids=lambda p: f"{p.rule}-{p.dtype}")
+def test_d2_reads_without_writing(program, run):
     """[D2] A step whose new state is thrown away leaves the stream as it was, bit for bit."""
-    program = STEP[rule, "f32"]
     arguments = sample(program, tokens=9, lengths=[9, 9])
     kept = {name: x.copy() for name, x in arguments.items()}
     one, other = run(program, arguments), run(program, arguments)
@@ -67,7 +65,7 @@ def test_d2_reads_without_writing(rule, run):
         assert_same_bits(name, arguments[name], kept[name])
 
 
-@pytest.mark.parametrize("program", STEP.values(), ids=lambda p: f"{p.rule}-{p.dtype}")
+@pytest.mark.parametrize("program", STEP, ids=lambda p: f"{p.rule}-{p.dtype}")
 def test_d3_restored_state(program, run):
     """[D3] Saved after 7 tokens and restored, alone or in another batch, a stream goes on with the same bits."""
     arguments = sample(program, batch=2, tokens=TOKENS, lengths=[TOKENS, TOKENS])

@@ -145,6 +145,8 @@ def memory_update(k, v, memory, normalizer, *, rule, lengths=None, epsilon=0.0, 
     # z sums the factors of M's products, rounded as they are [S17]: only so does G z = dz hold [F3]
     rounded = FACTOR[precision] * np.minimum(features.sum(axis=2), 4 * np.sqrt((features ** 2).sum(axis=2)))
     z_error = normalizer_error + rounded + (FUNCTION + chain(k.shape[2]) + W) * features.sum(axis=2) + W * new_normalizer
+    # the sums may start from M and z, which are then a term of each partial sum
+    m_error, z_error = m_error + chain(k.shape[2]) * np.abs(memory), z_error + chain(k.shape[2]) * normalizer
     return m_error, z_error
 
 
