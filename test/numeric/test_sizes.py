@@ -6,7 +6,7 @@ from cases import Program
 from compiled import CheckFailed
 from sample import ATTENTION, STEP, sample
 
-PROGRAMS = [next(iter(ATTENTION.values())), next(iter(STEP.values())), Program("segment", rule="delta"),
+PROGRAMS = [ATTENTION[0], STEP[0], Program("segment", rule="delta"),
             Program("segment_attention"), Program("memory_retrieve"), Program("memory_update", rule="linear"),
             Program("gate"), Program("memory_scan", rule="linear", segment_length=5)]
 
