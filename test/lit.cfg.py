@@ -15,3 +15,6 @@ llvm_config.with_system_environment(["HOME", "TMP", "TEMP"])
 llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)
 llvm_config.with_environment("PATH", config.infini_tools_dir, append_path=True)
 config.substitutions.append(("%python", config.python_executable))
+config.substitutions.append(("%infini_lib", config.infini_lib_dir))
+if config.sanitized:
+    config.available_features.add("asan")

@@ -185,10 +185,10 @@ Expected<Array> infini::readNpy(StringRef path) {
   return array;
 }
 
-Error infini::writeNpy(StringRef path, const Array &array) {
+Error infini::writeNpy(raw_ostream &out, const Array &array) {
   if (array.type == DType::BF16) {
     Expected<Array> widened = convert(array, DType::F32);
-    return widened ? writeNpy(path, *widened) : widened.takeError();
+    return widened ? writeNpy(out, *widened) : widened.takeError();
   }
   std::string descr = array.type == DType::F32   ? "<f4"
                       : array.type == DType::F64 ? "<f8"
@@ -203,16 +203,11 @@ Error infini::writeNpy(StringRef path, const Array &array) {
   // Data begins at a multiple of 64 bytes, and the header ends in a newline.
   header.append(alignTo(10 + header.size() + 1, 64) - 11 - header.size(), ' ');
   header += '\n';
-  Error error = writeToOutput(path, [&](raw_ostream &out) {
-    out << kMagic << '\x01' << '\0';
-    out << static_cast<char>(header.size() & 255)
-        << static_cast<char>(header.size() >> 8) << header;
-    out.write(array.data.get(), array.bytes());
-    return Error::success();
-  });
-  return error ? fail(path, "expected to write the file, got: " +
-                                toString(std::move(error)))
-               : Error::success();
+  out << kMagic << '\x01' << '\0';
+  out << static_cast<char>(header.size() & 255)
+      << static_cast<char>(header.size() >> 8) << header;
+  out.write(array.data.get(), array.bytes());
+  return Error::success();
 }
 
 Expected<TokenFile> TokenFile::open(StringRef path) {

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "infini_attn/IO/OutputFile.h"
 #include "infini_attn/Pipelines/Pipelines.h"
 #include "infini_attn/Target/CPU.h"
 
@@ -14,6 +15,8 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/DiagnosticInfo.h"
+#include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/IR/Verifier.h"
@@ -66,14 +69,24 @@ infini_attn::translateForCPU(ModuleOp module, llvm::LLVMContext &context,
     module.emitError("expected valid LLVM IR, got: ") << broken;
     return nullptr;
   }
-  auto optimize = makeOptimizingTransformer(/*optLevel=*/3, /*sizeLevel=*/0,
-                                            &machine);
+  auto optimize =
+      makeOptimizingTransformer(/*optLevel=*/3, /*sizeLevel=*/0, &machine);
   if (llvm::Error error = optimize(llvmModule.get())) {
     module.emitError("expected to optimize, got: ")
         << llvm::toString(std::move(error));
     return nullptr;
   }
   return llvmModule;
+}
+
+/// Keeps the first error: LLVM's own handler would end the process.
+static void keepError(const llvm::DiagnosticInfo *info, void *slot) {
+  std::string &text = *static_cast<std::string *>(slot);
+  if (info->getSeverity() != llvm::DS_Error || !text.empty())
+    return;
+  llvm::raw_string_ostream out(text);
+  llvm::DiagnosticPrinterRawOStream printer(out);
+  info->print(printer);
 }
 
 llvm::Expected<llvm::SmallVector<char, 0>>
@@ -86,68 +99,82 @@ infini_attn::emitForCPU(llvm::Module &module, const CPUTarget &target,
     return llvm::createStringError(
         "expected a target that emits this kind of file, got '" +
         target.machine().getTargetTriple().str() + "'");
+  std::string error;
+  module.getContext().setDiagnosticHandlerCallBack(keepError, &error);
   passes.run(module);
+  module.getContext().setDiagnosticHandlerCallBack(nullptr);
+  if (!error.empty())
+    return llvm::createStringError("expected code for the target, got: " +
+                                   error);
   return code;
 }
 
-llvm::Error infini_attn::linkShared(llvm::ArrayRef<char> object, StringRef output,
-                                    StringRef runtimeArchive) {
-  if (!llvm::sys::fs::exists(runtimeArchive))
-    return llvm::createStringError("expected the runtime archive, got no file '" +
-                                   runtimeArchive + "'");
-  llvm::ErrorOr<std::string> linker = llvm::sys::findProgramByName("clang-22");
-  for (StringRef other : {"clang", "cc", "gcc"})
-    if (!linker)
-      linker = llvm::sys::findProgramByName(other);
-  if (!linker)
-    return llvm::createStringError(
-        "expected a linker (clang-22, clang, cc or gcc) on the PATH, got none");
+/// A file in the system's temporary folder that vanishes with the object.
+namespace {
+struct TemporaryFile {
+  explicit TemporaryFile(StringRef suffix) {
+    code = llvm::sys::fs::createTemporaryFile("infini", suffix, path);
+    if (!code) {
+      remover.setFile(path);
+      llvm::sys::RemoveFileOnSignal(path);
+    }
+  }
+  ~TemporaryFile() { llvm::sys::DontRemoveFileOnSignal(path); }
 
-  llvm::SmallString<128> objectPath, libraryPath, errorPath;
-  if (std::error_code code =
-          llvm::sys::fs::createTemporaryFile("infini", "o", objectPath))
-    return llvm::createStringError("expected a temporary file, got: " +
-                                   code.message());
-  llvm::FileRemover removeObject(objectPath);
-  if (std::error_code code =
-          llvm::sys::fs::createTemporaryFile("infini", "err", errorPath))
-    return llvm::createStringError("expected a temporary file, got: " +
-                                   code.message());
-  llvm::FileRemover removeErrors(errorPath);
-  if (llvm::Error error = llvm::writeToOutput(
-          objectPath, [&](llvm::raw_ostream &out) {
-            out.write(object.data(), object.size());
-            return llvm::Error::success();
-          }))
-    return error;
-  // Beside the output, so that the last step is a rename.
-  llvm::sys::fs::createUniquePath(output + ".%%%%%%.tmp", libraryPath,
-                                  /*MakeAbsolute=*/false);
-  llvm::sys::RemoveFileOnSignal(libraryPath);
-  llvm::FileRemover removeLibrary(libraryPath);
-  SmallVector<StringRef> arguments{*linker,        "-shared",
-                                   "-o",           libraryPath,
-                                   objectPath};
+  std::error_code code;
+  llvm::SmallString<128> path;
+  llvm::FileRemover remover;
+};
+} // namespace
+
+static llvm::Expected<std::string> findLinker() {
+  for (StringRef name : {"clang-22", "clang", "cc", "gcc"})
+    if (llvm::ErrorOr<std::string> program = llvm::sys::findProgramByName(name))
+      return *program;
+  return llvm::createStringError(
+      "expected a linker (clang-22, clang, cc or gcc) on the PATH, got none");
+}
+
+llvm::Expected<llvm::SmallVector<char, 0>>
+infini_attn::linkShared(llvm::ArrayRef<char> object, StringRef runtimeArchive) {
+  if (!llvm::sys::fs::exists(runtimeArchive))
+    return llvm::createStringError(
+        "expected the runtime archive, got no file '" + runtimeArchive + "'");
+  llvm::Expected<std::string> linker = findLinker();
+  if (!linker)
+    return linker.takeError();
+  TemporaryFile objectFile("o"), library("so"), errors("err");
+  for (const TemporaryFile *file : {&objectFile, &library, &errors})
+    if (file->code)
+      return llvm::createStringError("expected a temporary file, got: " +
+                                     file->code.message());
+  if (llvm::Error error = infini::writeFile(
+          objectFile.path, StringRef(object.data(), object.size())))
+    return std::move(error);
+
+  SmallVector<StringRef> arguments{*linker, "-shared", "-o", library.path,
+                                   objectFile.path};
   // All of it, also where the code calls none of it: the host does.
-  arguments.append({"-Wl,--whole-archive", runtimeArchive,
-                    "-Wl,--no-whole-archive", "-lm"});
+  arguments.append(
+      {"-Wl,--whole-archive", runtimeArchive, "-Wl,--no-whole-archive", "-lm"});
   for (StringRef option : llvm::split(INFINI_OPENMP_LINK, ' '))
     arguments.push_back(option);
   std::optional<StringRef> redirects[] = {std::nullopt, std::nullopt,
-                                          StringRef(errorPath)};
+                                          StringRef(errors.path)};
   std::string message;
   int code = llvm::sys::ExecuteAndWait(*linker, arguments, std::nullopt,
                                        redirects, 0, 0, &message);
   if (code != 0) {
-    auto errors = llvm::MemoryBuffer::getFile(errorPath);
-    StringRef text = errors ? (*errors)->getBuffer().trim() : StringRef(message);
+    auto text = llvm::MemoryBuffer::getFile(errors.path);
+    if (text && message.empty())
+      message = (*text)->getBuffer().trim().split('\n').first.str();
     return llvm::createStringError("expected " + *linker +
-                                   " to link the library, got: " +
-                                   text.take_front(2000));
+                                   " to link the library, got: " + message);
   }
-  if (std::error_code failed = llvm::sys::fs::rename(libraryPath, output))
-    return llvm::createStringError("expected to write '" + output +
-                                   "', got: " + failed.message());
-  removeLibrary.releaseFile();
-  return llvm::Error::success();
+  auto linked = llvm::MemoryBuffer::getFile(library.path);
+  if (!linked)
+    return llvm::createStringError("expected the linked library, got: " +
+                                   linked.getError().message());
+  StringRef bytes = (*linked)->getBuffer();
+  return llvm::SmallVector<char, 0>(bytes.begin(), bytes.end());
 }

@@ -58,6 +58,36 @@ static llvm::Error checkFeatures(const llvm::MCSubtargetInfo &subtarget,
   return llvm::Error::success();
 }
 
+/// LLVM aborts without these, or reports errors in functions of ours.
+static llvm::Error checkBaseline(const llvm::MCSubtargetInfo &subtarget) {
+  SmallVector<StringRef> needed;
+  if (subtarget.getTargetTriple().isX86())
+    needed = {"64bit", "sse2"};
+  if (subtarget.getTargetTriple().isAArch64())
+    needed = {"fp-armv8", "neon"};
+  for (StringRef feature : needed)
+    if (!subtarget.checkFeatures(("+" + feature).str()))
+      return llvm::createStringError(
+          "expected a CPU with " + feature + ", got '" + subtarget.getCPU() +
+          "' with features '" + subtarget.getFeatureString() + "'");
+  return llvm::Error::success();
+}
+
+/// Instruction sets that have been tried. Indices have 64 bits.
+static bool isSupported(const llvm::Triple &triple) {
+  switch (triple.getArch()) {
+  case llvm::Triple::x86_64:
+  case llvm::Triple::aarch64:
+  case llvm::Triple::riscv64:
+  case llvm::Triple::ppc64le:
+  case llvm::Triple::systemz:
+  case llvm::Triple::loongarch64:
+    return !triple.isX32();
+  default:
+    return false;
+  }
+}
+
 llvm::Expected<CPUTarget> CPUTarget::create(const CPUOptions &options) {
   initializeTargets();
   llvm::Triple triple(options.triple.empty()
@@ -69,16 +99,17 @@ llvm::Expected<CPUTarget> CPUTarget::create(const CPUOptions &options) {
   if (!target || !target->hasTargetMachine() || !target->hasMCAsmBackend())
     return llvm::createStringError(
         "expected a target triple of this LLVM, got '" + options.triple + "'");
-  if (!triple.isOSBinFormatELF() || triple.isNVPTX() || triple.isAMDGPU())
-    return llvm::createStringError("expected the triple of a CPU with ELF "
-                                   "objects, got '" +
-                                   options.triple + "'");
+  if (!triple.isOSBinFormatELF() || !isSupported(triple))
+    return llvm::createStringError(
+        "expected a triple of x86_64, aarch64, riscv64, powerpc64le, s390x or "
+        "loongarch64 with ELF objects, got '" +
+        options.triple + "'");
 
   bool isHost = options.triple.empty() ||
                 triple.getArch() ==
                     llvm::Triple(llvm::sys::getDefaultTargetTriple()).getArch();
   std::string cpu = options.cpu, features;
-  if (cpu == "native" || (cpu.empty() && isHost)) {
+  if (cpu == "native" || (cpu.empty() && options.triple.empty())) {
     if (!isHost)
       return llvm::createStringError(
           "expected a CPU of the target, got 'native' for '" + options.triple +
@@ -102,6 +133,9 @@ llvm::Expected<CPUTarget> CPUTarget::create(const CPUOptions &options) {
        {options.features, std::string(triple.isX86() ? "-prefer-256-bit" : "")})
     if (!more.empty())
       features += (features.empty() ? "" : ",") + more;
+  subtarget.reset(target->createMCSubtargetInfo(triple, cpu, features));
+  if (llvm::Error wrong = checkBaseline(*subtarget))
+    return std::move(wrong);
 
   CPUTarget result;
   result.targetMachine.reset(target->createTargetMachine(
@@ -112,7 +146,6 @@ llvm::Expected<CPUTarget> CPUTarget::create(const CPUOptions &options) {
         "expected a target that can be compiled for, "
         "got '" +
         options.triple + "'");
-  subtarget.reset(target->createMCSubtargetInfo(triple, cpu, features));
   if (triple.isX86())
     result.bits = subtarget->checkFeatures("+avx512f,+avx512bw,+avx512vl") ? 512
                   : subtarget->checkFeatures("+avx") ? 256

@@ -10,8 +10,10 @@
 
 #include "infini_attn/Dialect/InfiniAttn.h"
 #include "infini_attn/Runtime/Runtime.h"
+#include "infini_attn/Target/ShapeCheck.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/OwningOpRef.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/Module.h"
@@ -26,6 +28,10 @@ static constexpr StringLiteral kEntryPrefix = "infini_call_";
 
 struct Session::Code {
   std::unique_ptr<llvm::orc::LLJIT> jit;
+  /// The module before lowering, and the shapes that each function was last
+  /// called with: those fit together.
+  OwningOpRef<ModuleOp> source;
+  llvm::StringMap<std::vector<SmallVector<int64_t>>> checked;
 };
 
 Session::Session() : code(std::make_unique<Code>()) {}
@@ -157,6 +163,7 @@ Session::create(ModuleOp module, const CPUTarget &target) {
                                      llvm::toString(signature.takeError()));
     session->signatures[function.getName()] = std::move(*signature);
   }
+  session->code->source = module.clone();
   if (failed(lowerForCPU(module, target)))
     return llvm::createStringError("expected a module that can be compiled");
 
@@ -253,6 +260,15 @@ llvm::Expected<std::vector<Array>> Session::call(StringRef function,
   for (auto [parameter, array] : llvm::zip(signature->arguments, arguments))
     if (llvm::Error error = checkArgument(parameter, array))
       return std::move(error);
+  std::vector<SmallVector<int64_t>> shapes;
+  for (const Array &array : arguments)
+    shapes.push_back(array.shape);
+  if (code->checked[function] != shapes) {
+    if (llvm::Error error = checkShapes(
+            code->source->lookupSymbol<func::FuncOp>(function), arguments))
+      return std::move(error);
+    code->checked[function] = std::move(shapes);
+  }
   auto entry = code->jit->lookup((kEntryPrefix + function).str());
   if (!entry)
     return entry.takeError();

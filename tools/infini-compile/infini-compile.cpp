@@ -11,8 +11,10 @@
 ///
 //===----------------------------------------------------------------------===//
 
+#include "infini_attn/IO/OutputFile.h"
 #include "infini_attn/InitAll.h"
 #include "infini_attn/Target/CPU.h"
+#include "infini_attn/Target/Diagnostics.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -26,6 +28,8 @@
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/TargetParser/Host.h"
 
 using namespace mlir;
 namespace cl = llvm::cl;
@@ -61,8 +65,8 @@ static cl::opt<std::string>
            cl::value_desc("triple"), cl::cat(category));
 static cl::opt<std::string>
     cpu("mcpu",
-        cl::desc("CPU, e.g. znver4 (default: the features of this "
-                 "machine)"),
+        cl::desc("CPU, e.g. znver4 or native (default: native, or the oldest "
+                 "one of --mtriple)"),
         cl::value_desc("cpu"), cl::cat(category));
 static cl::opt<std::string>
     features("mattr", cl::desc("CPU features, e.g. +avx512f,-amx-tile"),
@@ -71,17 +75,10 @@ static cl::opt<std::string>
     headerPath("header", cl::desc("also write a C header for the functions"),
                cl::value_desc("file.h"), cl::cat(category));
 
-static int fail(const Twine &message) {
-  llvm::errs() << "infini-compile: error: " << message << "\n";
-  return 1;
-}
+static constexpr const char *kTool = "infini-compile";
 
-/// Writes under a temporary name, then renames: nothing is written half.
-static llvm::Error write(StringRef path, StringRef text) {
-  return llvm::writeToOutput(path, [&](llvm::raw_ostream &out) {
-    out << text;
-    return llvm::Error::success();
-  });
+static int fail(const Twine &message) {
+  return infini_attn::reportError(kTool, llvm::createStringError(message));
 }
 
 static std::string print(ModuleOp module) {
@@ -138,6 +135,7 @@ static std::string findRuntime(const char *argv0) {
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  infini_attn::exitOnFatalErrors(kTool);
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(
       argc, argv,
@@ -159,6 +157,14 @@ int main(int argc, char **argv) {
   if (!target)
     return fail(llvm::toString(target.takeError()));
 
+  const llvm::Triple &machine = target->machine().getTargetTriple();
+  if (emit == Emit::Shared &&
+      machine.getArch() !=
+          llvm::Triple(llvm::sys::getProcessTriple()).getArch())
+    return fail("expected this machine's kind of target for a shared library, "
+                "got '" +
+                machine.str() + "'");
+
   DialectRegistry registry;
   registerAllDialects(registry);
   registerAllExtensions(registry);
@@ -172,10 +178,15 @@ int main(int argc, char **argv) {
     return fail(message);
   llvm::SourceMgr sources;
   sources.AddNewSourceBuffer(std::move(input), llvm::SMLoc());
-  SourceMgrDiagnosticHandler diagnostics(sources, &context);
+  infini_attn::FirstError errors(&context, kTool);
+  auto explain = [&](llvm::Error otherwise) {
+    return infini_attn::reportError(kTool,
+                                    errors.explain(std::move(otherwise)));
+  };
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
   if (!module)
-    return 1;
+    return explain(
+        llvm::createStringError("expected a module in '" + inputPath + "'"));
 
   std::string header;
   if (!headerPath.empty()) {
@@ -187,17 +198,17 @@ int main(int argc, char **argv) {
   }
   llvm::Expected<llvm::SmallVector<char, 0>> output = compile(*module, *target);
   if (!output)
-    return fail(llvm::toString(output.takeError()));
-  llvm::Error error =
-      emit == Emit::Shared
-          ? infini_attn::linkShared(*output, outputPath, findRuntime(argv[0]))
-          : write(outputPath, StringRef(output->data(), output->size()));
-  if (error)
-    return fail("expected to write '" + outputPath +
-                "', got: " + llvm::toString(std::move(error)));
+    return explain(output.takeError());
+  if (emit == Emit::Shared) {
+    output = infini_attn::linkShared(*output, findRuntime(argv[0]));
+    if (!output)
+      return fail(llvm::toString(output.takeError()));
+  }
   if (!header.empty())
-    if (llvm::Error headerError = write(headerPath, header))
-      return fail("expected to write '" + headerPath +
-                  "', got: " + llvm::toString(std::move(headerError)));
+    if (llvm::Error error = infini::writeFile(headerPath, header))
+      return fail(llvm::toString(std::move(error)));
+  if (llvm::Error error = infini::writeFile(
+          outputPath, StringRef(output->data(), output->size())))
+    return fail(llvm::toString(std::move(error)));
   return 0;
 }

@@ -28,12 +28,13 @@ struct OpForm {
   SmallVector<std::pair<StringRef, SmallVector<StringRef>>> clauses;
   /// In destination style; zeros where no file is given.
   SmallVector<StringRef> inits;
+  /// Attributes that --set may give.
+  SmallVector<StringRef> settings;
 };
 
 struct Operand {
   SmallVector<int64_t> shape;
   DType type;
-  bool isGiven;
 };
 } // namespace
 
@@ -43,28 +44,44 @@ static std::optional<OpForm> formOf(StringRef op) {
   auto rotary = std::pair(StringRef("rotary"),
                           SmallVector<StringRef>{"rotary_frequencies"});
   if (op == "segment_attention")
-    return OpForm{{"q", "k", "v"},
-                  {{"query_offset", {"query_offset"}}, lengths, rotary},
-                  {}};
+    return OpForm{
+        {"q", "k", "v"},
+        {{"query_offset", {"query_offset"}}, lengths, rotary},
+        {},
+        {"scale", "rotary_style", "precision", "keys_rotated", "return_lse"}};
   if (op == "memory_retrieve")
-    return OpForm{{"q", "memory", "normalizer"}, {lengths}, {}};
+    return OpForm{
+        {"q", "memory", "normalizer"}, {lengths}, {}, {"epsilon", "precision"}};
   if (op == "memory_update")
     return OpForm{{"k", "v"},
                   {lengths, {"reads", {"read_memory", "read_normalizer"}}},
-                  {"memory", "normalizer"}};
+                  {"memory", "normalizer"},
+                  {"rule", "epsilon", "precision"}};
   if (op == "gate")
-    return OpForm{{"a_mem", "a_dot", "gate"}, {}, {}};
-  if (op == "segment" || op == "attention")
+    return OpForm{{"a_mem", "a_dot", "gate"}, {}, {}, {}};
+  if (op == "segment")
     return OpForm{{"q", "k", "v", "gate"},
                   {lengths, rotary},
-                  {"init", "memory", "normalizer"}};
+                  {"init", "memory", "normalizer"},
+                  {"rule", "scale", "epsilon", "rotary_style", "precision"}};
+  if (op == "attention")
+    return OpForm{{"q", "k", "v", "gate"},
+                  {lengths, rotary},
+                  {"init", "memory", "normalizer"},
+                  {"segment_length", "rule", "scale", "epsilon", "rotary_style",
+                   "precision", "detach_every"}};
   if (op == "memory_scan")
-    return OpForm{{"k", "v", "memory", "normalizer"}, {lengths}, {}};
+    return OpForm{{"k", "v", "memory", "normalizer"},
+                  {lengths},
+                  {},
+                  {"segment_length", "rule", "epsilon", "precision"}};
   if (op == "attention_step")
     return OpForm{{"q", "k", "v", "gate"},
                   {lengths, rotary},
                   {"init", "memory", "normalizer", "pending_memory",
-                   "pending_normalizer", "keys", "values", "count"}};
+                   "pending_normalizer", "keys", "values", "count"},
+                  {"segment_length", "rule", "scale", "epsilon", "rotary_style",
+                   "precision"}};
   return std::nullopt;
 }
 
@@ -98,15 +115,15 @@ static Expected<std::string> attribute(StringRef setting) {
   }
   if ((key == "keys_rotated" || key == "return_lse") && value == "true")
     return key.str();
-  return createStringError(
-      "expected --set=KEY=VALUE with rule, segment_length, scale, epsilon, "
-      "rotary_style, precision, detach_every, keys_rotated=true or "
-      "return_lse=true, got '" +
-      setting + "'");
+  return createStringError("expected --set=KEY=VALUE with a value for " + key +
+                           ", got '" + setting + "'");
 }
 
+/// A size of 0 stays open in the type: no loop is made for it in vain.
 static std::string tensorType(const Operand &operand) {
-  return "tensor<" + describe(operand.shape, operand.type) + ">";
+  SmallVector<int64_t> sizes(operand.shape);
+  replace(sizes, 0, -1);
+  return "tensor<" + describe(sizes, operand.type) + ">";
 }
 
 namespace {
@@ -114,8 +131,8 @@ class OpWriter {
 public:
   OpWriter(StringRef op, OpForm form) : op(op), form(std::move(form)) {}
 
-  Error readShapes(ArrayRef<Binding> inputs, std::optional<DType> dtype);
-  Error addMissing();
+  Error readShapes(MutableArrayRef<Binding> inputs, std::optional<DType> dtype);
+  Error addMissing(std::vector<Binding> &inputs, int64_t segmentLength);
   std::string write(ArrayRef<std::string> attributes, bool returnsLse,
                     int64_t segmentLength);
 
@@ -140,9 +157,9 @@ SmallVector<StringRef> OpWriter::names() const {
   return all;
 }
 
-Error OpWriter::readShapes(ArrayRef<Binding> inputs,
+Error OpWriter::readShapes(MutableArrayRef<Binding> inputs,
                            std::optional<DType> dtype) {
-  for (const Binding &input : inputs) {
+  for (Binding &input : inputs) {
     if (!is_contained(names(), input.name) || input.name == "init")
       return createStringError("expected an operand of " + op + " (" +
                                join(names(), ", ") + ") as NAME=FILE, got '" +
@@ -158,17 +175,21 @@ Error OpWriter::readShapes(ArrayRef<Binding> inputs,
     DType type = isActivation && dtype && array->type == DType::F32
                      ? *dtype
                      : array->type;
-    operands[input.name] = {array->shape, type, true};
+    operands[input.name] = {array->shape, type};
+    input.array = std::move(*array);
   }
   return Error::success();
 }
 
 /// Zeros for the state and the inits that no file was given for.
-Error OpWriter::addMissing() {
+Error OpWriter::addMissing(std::vector<Binding> &inputs,
+                           int64_t segmentLength) {
   for (StringRef name : names()) {
     if (operands.count(name))
       continue;
-    bool isState = is_contained({"memory", "normalizer"}, name) ||
+    // A read of an empty memory says nothing about Dv.
+    bool isState = (is_contained({"memory", "normalizer"}, name) &&
+                    op != "memory_retrieve") ||
                    is_contained(form.inits, name);
     if (!isState) {
       if (is_contained(form.required, name))
@@ -185,7 +206,7 @@ Error OpWriter::addMissing() {
                  ? found->second.shape[dim]
                  : 1;
     };
-    Operand zero{{}, DType::F32, false};
+    Operand zero{{}, DType::F32};
     DType activation = operands.count(keys) ? operands[keys].type : DType::F32;
     if (name.ends_with("memory"))
       zero.shape = {size(keys, 0), size(keys, 1), size(keys, 3), size("v", 3)};
@@ -193,13 +214,19 @@ Error OpWriter::addMissing() {
       zero.shape = {size(keys, 0), size(keys, 1), size(keys, 3)};
     else if (name == "init")
       zero = {{size("q", 0), size("q", 1), size("q", 2), size("v", 3)},
-              activation,
-              false};
-    else
-      return createStringError("expected --input=" + name +
-                               "=FILE for the operand of " + op + ", got none");
-    if (Expected<int64_t> count = countElements(zero.shape, zero.type); !count)
-      return count.takeError();
+              activation};
+    else if (name == "keys")
+      zero = {{size(keys, 0), size(keys, 1), segmentLength, size(keys, 3)},
+              activation};
+    else if (name == "values")
+      zero = {{size(keys, 0), size(keys, 1), segmentLength, size("v", 3)},
+              activation};
+    else // count
+      zero = {{size(keys, 0)}, DType::I64};
+    Expected<Array> array = Array::create(zero.type, zero.shape);
+    if (!array)
+      return array.takeError();
+    inputs.push_back({name.str(), "", std::move(*array)});
     operands[name] = zero;
   }
   return Error::success();
@@ -234,7 +261,7 @@ SmallVector<std::string> OpWriter::resultTypes(bool returnsLse,
     o.shape.back() = op == "memory_retrieve" ? at("memory", 3) : at("v", 3);
   types.push_back(tensorType(o));
   if (returnsLse) {
-    Operand lse{{at("q", 0), at("q", 1), at("q", 2)}, DType::F32, false};
+    Operand lse{{at("q", 0), at("q", 1), at("q", 2)}, DType::F32};
     types.push_back(tensorType(lse));
   }
   return types;
@@ -243,19 +270,14 @@ SmallVector<std::string> OpWriter::resultTypes(bool returnsLse,
 std::string OpWriter::write(ArrayRef<std::string> attributes, bool returnsLse,
                             int64_t segmentLength) {
   SmallVector<std::string> arguments;
-  std::string zeros;
   for (StringRef name : names()) {
     auto found = operands.find(name);
     if (found == operands.end())
       continue;
     std::string type = tensorType(found->second);
-    if (found->second.isGiven)
-      arguments.push_back(
-          ("%" + name + ": " + type + " {infini_attn.name = \"" + name + "\"}")
-              .str());
-    else
-      zeros += ("  %" + name + " = arith.constant dense<0.0> : " + type + "\n")
-                   .str();
+    arguments.push_back(
+        ("%" + name + ": " + type + " {infini_attn.name = \"" + name + "\"}")
+            .str());
   }
   auto list = [&](ArrayRef<StringRef> of, bool areTypes) {
     return join(map_range(of,
@@ -269,8 +291,8 @@ std::string OpWriter::write(ArrayRef<std::string> attributes, bool returnsLse,
   std::string results = join(types, ", ");
   std::string count = std::to_string(types.size());
   std::string text = "func.func @run(" + join(arguments, ", ") + ") -> (" +
-                     results + ") {\n" + zeros + "  %r:" + count +
-                     " = infini_attn." + op + " " + list(form.required, false);
+                     results + ") {\n  %r:" + count + " = infini_attn." + op +
+                     " " + list(form.required, false);
   for (const auto &[keyword, of] : form.clauses)
     if (operands.count(of[0]))
       text +=
@@ -288,7 +310,7 @@ std::string OpWriter::write(ArrayRef<std::string> attributes, bool returnsLse,
 }
 
 Expected<std::string> infini::makeOpModule(StringRef op,
-                                           ArrayRef<Binding> inputs,
+                                           std::vector<Binding> &inputs,
                                            ArrayRef<std::string> settings,
                                            std::optional<DType> dtype) {
   std::optional<OpForm> form = formOf(op);
@@ -301,6 +323,10 @@ Expected<std::string> infini::makeOpModule(StringRef op,
   bool returnsLse = false;
   int64_t segmentLength = 0;
   for (StringRef setting : settings) {
+    if (!is_contained(form->settings, setting.split('=').first))
+      return createStringError(
+          "expected --set=KEY=VALUE with an attribute of " + op + " (" +
+          join(form->settings, ", ") + "), got '" + setting + "'");
     Expected<std::string> text = attribute(setting);
     if (!text)
       return text.takeError();
@@ -309,12 +335,12 @@ Expected<std::string> infini::makeOpModule(StringRef op,
     if (setting.consume_front("segment_length="))
       setting.getAsInteger(10, segmentLength);
   }
-  if (op == "memory_scan" && segmentLength < 1)
+  if (is_contained({"memory_scan", "attention_step"}, op) && segmentLength < 1)
     return createStringError("expected --set=segment_length=N with N >= 1");
   OpWriter writer(op, std::move(*form));
   if (Error error = writer.readShapes(inputs, dtype))
     return std::move(error);
-  if (Error error = writer.addMissing())
+  if (Error error = writer.addMissing(inputs, segmentLength))
     return std::move(error);
   return writer.write(attributes, returnsLse, segmentLength);
 }

@@ -20,9 +20,10 @@
 
 namespace infini {
 
-/// A file bound to an argument: NAME=FILE, or FILE in order.
+/// What is bound to an argument: NAME=FILE, FILE in order, or an array by name.
 struct Binding {
   std::string name, path;
+  Array array = {}; ///< without data: to be read from the file
 };
 
 struct RunOptions {
@@ -61,9 +62,10 @@ llvm::Error runStream(mlir::infini_attn::Session &session,
                       const RunOptions &options);
 
 /// The text of a module whose function `run` is one operation on arrays.
-/// `inputs` are bound by operand name; `settings` are attributes, KEY=VALUE.
+/// `inputs` are bound by operand name; zeros for absent state are added to
+/// them. `settings` are attributes, KEY=VALUE.
 llvm::Expected<std::string> makeOpModule(llvm::StringRef op,
-                                         llvm::ArrayRef<Binding> inputs,
+                                         std::vector<Binding> &inputs,
                                          llvm::ArrayRef<std::string> settings,
                                          std::optional<DType> dtype);
 

@@ -8,6 +8,8 @@
 
 #include "Run.h"
 
+#include "infini_attn/IO/OutputFile.h"
+
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/WithColor.h"
@@ -68,7 +70,8 @@ Expected<std::vector<Array>> infini::bindArguments(const Signature &signature,
     if (arguments[index].data)
       return createStringError("expected one input for argument '" +
                                signature.arguments[index].name + "', got two");
-    Expected<Array> array = readNpy(input.path);
+    Expected<Array> array =
+        input.array.data ? Expected<Array>(input.array) : readNpy(input.path);
     if (!array)
       return array.takeError();
     if (Error error = bind(index, *array, input.path))
@@ -107,6 +110,8 @@ Error infini::checkAllBound(const Signature &signature,
 }
 
 Error infini::writeOutputs(ArrayRef<Array> results, const RunOptions &options) {
+  // All are written before the first gets its name.
+  std::vector<OutputFile> files;
   for (auto [path, array] : zip(options.outputs, results)) {
     Expected<Array> shown =
         array.type == DType::BF16 ||
@@ -115,9 +120,16 @@ Error infini::writeOutputs(ArrayRef<Array> results, const RunOptions &options) {
             : Expected<Array>(array);
     if (!shown)
       return shown.takeError();
-    if (Error error = writeNpy(path, *shown))
+    Expected<OutputFile> file = OutputFile::create(path);
+    if (!file)
+      return file.takeError();
+    if (Error error = writeNpy(file->stream(), *shown))
       return error;
+    files.push_back(std::move(*file));
   }
+  for (OutputFile &file : files)
+    if (Error error = file.commit())
+      return error;
   return Error::success();
 }
 

@@ -13,8 +13,11 @@
 
 #include "Run.h"
 
+#include "infini_attn/IO/OutputFile.h"
+
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/JSON.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <chrono>
@@ -34,6 +37,13 @@ static double secondsSince(Clock::time_point begin) {
 
 /// Most memory this process ever held, in MiB.
 static double peakMegabytes() {
+  // Linux counts in getrusage what the parent process held before exec.
+  if (auto status = MemoryBuffer::getFileAsStream("/proc/self/status")) {
+    StringRef line = (*status)->getBuffer().split("VmHWM:").second.ltrim();
+    unsigned long long kilobytes;
+    if (!line.consumeInteger(10, kilobytes))
+      return kilobytes / 1024.0;
+  }
   rusage usage;
   getrusage(RUSAGE_SELF, &usage);
   return usage.ru_maxrss / 1024.0;
@@ -192,10 +202,9 @@ static Error writeMeasurements(const RunOptions &options, int64_t tokens,
                       {"seconds", seconds},
                       {"tokens_per_s", rate},
                       {"peak_mb", peakMegabytes()}};
-  return writeToOutput(options.json, [&](raw_ostream &out) {
-    out << json::Value(std::move(object)) << "\n";
-    return Error::success();
-  });
+  std::string text;
+  raw_string_ostream(text) << json::Value(std::move(object)) << "\n";
+  return writeFile(options.json, text);
 }
 
 Error infini::runStream(Session &session, const RunOptions &options) {
@@ -268,7 +277,7 @@ Error infini::runStream(Session &session, const RunOptions &options) {
     outputs = std::move(*more);
   }
   if (!options.outputs.empty())
-    if (Error error = writeNpy(options.outputs.front(), *generated))
+    if (Error error = writeOutputs(*generated, options))
       return error;
   if (options.json.empty())
     outs() << format("%lld rows of %lld tokens: %.0f tokens/s, peak %.1f MB\n",

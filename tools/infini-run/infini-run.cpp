@@ -15,6 +15,7 @@
 
 #include "infini_attn/InitAll.h"
 #include "infini_attn/Runtime/Runtime.h"
+#include "infini_attn/Target/Diagnostics.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/InitAllDialects.h"
@@ -107,19 +108,18 @@ static Flags &flags() {
   return *instance;
 }
 
-static int fail(const Twine &message) {
-  llvm::errs() << "infini-run: error: " << message << "\n";
-  return 1;
-}
+static constexpr const char *kTool = "infini-run";
+
 static int fail(llvm::Error error) {
-  return fail(llvm::toString(std::move(error)));
+  return infini_attn::reportError(kTool, std::move(error));
 }
 
 /// NAME=FILE where what stands before the first = is a name.
 static Binding parseBinding(StringRef text) {
   auto [name, path] = text.split('=');
   bool isName = text.contains('=') && !name.empty() && !name.contains('/');
-  return isName ? Binding{name.str(), path.str()} : Binding{"", text.str()};
+  return isName ? Binding{name.str(), path.str(), {}}
+                : Binding{"", text.str(), {}};
 }
 
 static llvm::Expected<infini::RunOptions> gatherOptions() {
@@ -165,7 +165,7 @@ static llvm::Expected<infini::RunOptions> gatherOptions() {
 
 /// The module's text: the file, or one operation.
 static llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
-readModule(const infini::RunOptions &options) {
+readModule(infini::RunOptions &options) {
   if (flags().opName.empty()) {
     std::string message;
     std::unique_ptr<llvm::MemoryBuffer> file =
@@ -239,6 +239,7 @@ static void keepFreedMemory() {
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   keepFreedMemory();
+  infini_attn::exitOnFatalErrors(kTool);
   cl::HideUnrelatedOptions(flags().category);
   cl::ParseCommandLineOptions(
       argc, argv,
@@ -268,11 +269,12 @@ int main(int argc, char **argv) {
     return fail(buffer.takeError());
   llvm::SourceMgr sources;
   sources.AddNewSourceBuffer(std::move(*buffer), llvm::SMLoc());
-  SourceMgrDiagnosticHandler diagnostics(sources, &context);
+  infini_attn::FirstError errors(&context, kTool);
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
   if (!module)
-    return 1;
+    return fail(errors.explain(
+        llvm::createStringError("expected a module in the input")));
   if (llvm::Error error = run(*module, std::move(*options)))
-    return fail(std::move(error));
+    return fail(errors.explain(std::move(error)));
   return 0;
 }

@@ -21,6 +21,7 @@
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/Error.h"
+#include "llvm/Support/raw_ostream.h"
 
 #include <memory>
 #include <string>
@@ -66,9 +67,8 @@ bool hasNaN(const Array &array);
 /// order.
 llvm::Expected<Array> readNpy(llvm::StringRef path);
 
-/// Writes a .npy file under a temporary name, then renames it: an interrupted
-/// run leaves no half file. bf16, which npy does not know, is written as f32.
-llvm::Error writeNpy(llvm::StringRef path, const Array &array);
+/// Writes `array` as a .npy file. bf16, which npy does not know, becomes f32.
+llvm::Error writeNpy(llvm::raw_ostream &out, const Array &array);
 
 /// A 2-d int32 .npy file of any size, read piece by piece.
 class TokenFile {

@@ -68,9 +68,9 @@ llvm::Expected<llvm::SmallVector<char, 0>>
 emitForCPU(llvm::Module &module, const CPUTarget &target,
            llvm::CodeGenFileType type);
 
-/// Links an object into a shared library together with the runtime archive.
-llvm::Error linkShared(llvm::ArrayRef<char> object, llvm::StringRef output,
-                       llvm::StringRef runtimeArchive);
+/// The shared library of an object together with the runtime archive.
+llvm::Expected<llvm::SmallVector<char, 0>>
+linkShared(llvm::ArrayRef<char> object, llvm::StringRef runtimeArchive);
 
 /// A C header for the public functions of `module`, which is not lowered yet.
 /// `name` goes into its include guard.

@@ -37,7 +37,8 @@ struct Signature {
 class Session {
 public:
   /// Compiles `module` (which is consumed) for this machine. Errors of the
-  /// passes are diagnostics of the module's context.
+  /// passes are diagnostics of the module's context, which must outlive the
+  /// session.
   static llvm::Expected<std::unique_ptr<Session>>
   create(ModuleOp module, const CPUTarget &target);
   ~Session();
@@ -46,8 +47,9 @@ public:
   const Signature *lookup(llvm::StringRef function) const;
 
   /// Calls a function. `arguments` are tensors or, for an index, an i64 scalar
-  /// array. An argument of another type or shape, or a check of the compiled
-  /// code that failed, is an error.
+  /// array. Arguments of another type or shape, or whose sizes do not fit
+  /// together in an operation of infini_attn, or a check of the compiled code
+  /// that failed, are errors.
   llvm::Expected<std::vector<infini::Array>>
   call(llvm::StringRef function, llvm::ArrayRef<infini::Array> arguments);
 
