@@ -42,8 +42,9 @@ void infini_attn::buildDecomposition(OpPassManager &pm) {
   pm.addPass(createInfiniAttnExpandStep());
   pm.addPass(createConvertInfiniAttnToLinalg());
   // Constants and casts that the decomposition left behind would hide static
-  // shapes from the stages below. No CSE before bufferization: it would make one
-  // accumulator of two that begin alike, and bufferization two again by a copy.
+  // shapes from the stages below. No CSE before bufferization: it would make
+  // one accumulator of two that begin alike, and bufferization two again by a
+  // copy.
   pm.addPass(createCanonicalizerPass());
 }
 
