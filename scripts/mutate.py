@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Seeds one bug after another into the sources and asks that a test fail.
 
-usage: scripts/mutate.py [--only WORD] [--list] [--keep] [--here]
+usage: scripts/mutate.py [--only REGEX] [--list] [--keep] [--here]
 
 The bugs are in test/mutants.toml: exact replacements, each in one file. They are applied to a scratch checkout of HEAD
 in build-mutate/, which is rebuilt (with ccache) and tested as far as the first failure. Prints a table in Markdown of which
 test saw which bug; exits with 1 if one was seen by none, or if a replacement's text is not in its file exactly once.
 
-  --only WORD  only the bugs with WORD in their name
+  --only REGEX only the bugs whose name matches
   --list       prints the names and stops
   --keep       leaves the scratch checkout (and what it built) for the next run
   --here       seeds into this checkout, which must have no changes, and its build/; each file is put back
@@ -120,7 +120,7 @@ def main():
     if options.help:
         print(__doc__)
         return
-    bugs = [bug for bug in load() if options.only in bug["name"]]
+    bugs = [bug for bug in load() if re.search(options.only, bug["name"])]
     if options.list:
         print("\n".join(bug["name"] for bug in bugs))
         return
