@@ -113,11 +113,12 @@ class Library:
 def compile_library(text, *options):
     """The loaded library of a module, compiled unless it was by the same infini-compile before (in the build folder)."""
     tool = BIN / "infini-compile"
-    stamp = f"{tool.stat().st_mtime_ns}-{tool.stat().st_size}"
-    folder = BIN.parent / "numeric-cache" / stamp
-    if not folder.is_dir():
-        shutil.rmtree(folder.parent, ignore_errors=True)  # what another compiler made
-        folder.mkdir(parents=True, exist_ok=True)
+    parts = [part.stat() for part in (tool, BIN.parent / "lib" / "libInfiniAttnRuntime.a")]
+    folder = BIN.parent / "numeric-cache" / "-".join(f"{part.st_mtime_ns}.{part.st_size}" for part in parts)
+    folder.mkdir(parents=True, exist_ok=True)
+    for other in folder.parent.iterdir():
+        if other != folder:
+            shutil.rmtree(other, ignore_errors=True)  # what another compiler made
     target = folder / (sha256("\0".join([text, *options]).encode()).hexdigest()[:24] + ".so")
     if not target.exists():
         with TemporaryDirectory(dir=folder) as scratch:  # two test processes may meet here
