@@ -13,7 +13,7 @@ tokens in which a five-digit pass key is hidden, and prints how many keys it
 finds, tokens/s and peak memory. Installs what is missing and builds first.
 
   --full        20 keys at every length (the default has fewer at the longest)
-  --book        hides the key in the text of a whole book instead
+  --book        hides 20 keys in the text of a whole book instead
   --json FILE   also writes the table to FILE
   --no-setup    takes the installed tools as they are
 TEXT

@@ -3,7 +3,7 @@
 
   demo.py                 linear and delta rule, and the same model without its memory; under 10 minutes on 2 cores
   demo.py --full          20 keys at every length
-  demo.py --book          the key is hidden in the text of a whole book
+  demo.py --book          20 keys hidden anywhere in the text of a whole book
   demo.py --json FILE     also writes the table: {"rows": [{tokens, rule, memory, keys, found, tokens_per_s, peak_mb}]}
 
 Every key is its own stream, the streams of a row run as one batch. The digits are generated one after the other, each
@@ -65,8 +65,7 @@ def measure(haystack, model, weights, rule, memory, tokens, keys, arguments):
 def rows_to_measure(haystack, arguments):
     """(rule, memory, tokens, keys) of each row, the memory switched off last."""
     if arguments.book:
-        keys = FULL_KEYS if arguments.full else QUICK_KEYS[1_000_000]
-        return [("linear", memory, haystack.whole_length(), keys) for memory in ("on", "off")]
+        return [("linear", memory, haystack.whole_length(), FULL_KEYS) for memory in ("on", "off")]
     rows = []
     for rule, memory in (("linear", "on"), ("delta", "on"), ("linear", "off"), ("delta", "off")):
         quick = QUICK_KEYS if memory == "on" else QUICK_KEYS_OFF
@@ -77,7 +76,7 @@ def rows_to_measure(haystack, arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--full", action="store_true", help="20 keys at every length")
-    parser.add_argument("--book", action="store_true", help="hide the key in the text of a whole book")
+    parser.add_argument("--book", action="store_true", help="hide 20 keys in the text of a whole book")
     parser.add_argument("--json", metavar="FILE", help="file for the table")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, help="threads of infini-run (default: all)")
