@@ -40,6 +40,8 @@ np.save(folder / "kv_empty.npy", np.zeros((B, HKV, 0, DK), np.float32))
 np.save(folder / "tokens.npy", random.integers(0, 11, (3, 10)).astype(np.int32))
 np.save(folder / "tokens_out.npy", np.full((3, 10), 11, np.int32))
 np.save(folder / "tokens_1d.npy", np.zeros(10, np.int32))
+np.save(folder / "rows.npy", np.array([0, 1 << 30], np.int32))
+np.save(folder / "no_rows.npy", np.zeros((0, 1 << 22), np.float32))
 
 
 def safetensors(name, tensors):

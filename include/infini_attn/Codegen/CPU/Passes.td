@@ -40,11 +40,15 @@ def InfiniAttnGuardLookups : Pass<"infini-attn-guard-lookups"> {
         =>
         cf.assert (%i < dim(%table, 0)); tensor.extract %table[min(%i, dim - 1), %j]
 
+    Zeros take the place of a table without entries.
+
     Requires: nothing. Ensures: results are the same bits where every index is
-    in range. Indices that are loop indices or constants are left alone.
+    in range. Indices that are loop indices, or constants inside of a static
+    size, are left alone.
   }];
   let dependentDialects = [
-    "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect"
+    "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
+    "::mlir::tensor::TensorDialect"
   ];
 }
 
