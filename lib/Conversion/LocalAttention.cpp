@@ -29,15 +29,14 @@ struct CausalMask {
   LinalgBuilder &b;
   Value first;
   SmallVector<Indexed> inputs;
-  bool hasRows, hasLengths;
+  bool hasRows;
 
   CausalMask(LinalgBuilder &b, const SegmentContext &context,
              const QueryPositions &positions)
-      : b(b), first(positions.first), hasRows(positions.rows),
-        hasLengths(context.lengths) {
+      : b(b), first(positions.first), hasRows(positions.rows) {
     if (hasRows)
       inputs.push_back({positions.rows, "b"});
-    if (hasLengths)
+    if (context.lengths)
       inputs.push_back({context.lengths, "b"});
   }
 
@@ -53,14 +52,11 @@ struct CausalMask {
     return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, token,
                                  args[hasRows]);
   }
-  /// Whether query q sees key n: n <= position(q), n < length.
+  /// Whether query q sees key n: n <= position(q). Keys of padding are seen
+  /// only by queries that are padding themselves, whose result is 0.
   Value sees(ValueRange args, unsigned keyLoop, unsigned queryLoop) const {
-    Value key = index(keyLoop);
-    Value allowed = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, key,
-                                          position(args, queryLoop));
-    if (hasLengths)
-      allowed = arith::AndIOp::create(b, allowed, isValid(args, key));
-    return allowed;
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::sle, index(keyLoop),
+                                 position(args, queryLoop));
   }
 };
 
