@@ -91,9 +91,8 @@ func.func @lengths(%q: tensor<2x1x2x16xf32>, %k: tensor<2x1x8x16xf32>, %v: tenso
   // CHECK: cf.assert %{{.*}}, "expected a query_offset between 0 and the number of keys"
   // CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[OFFSET]], %[[LENGTHS]] :
   // CHECK: %[[POSITION:.*]] = arith.addi
-  // CHECK: %[[CAUSAL:.*]] = arith.cmpi sle, %[[KEY:.*]], %[[POSITION]]
-  // CHECK: %[[VALID:.*]] = arith.cmpi slt, %[[KEY]], %{{.*}}
-  // CHECK: arith.andi %[[CAUSAL]], %[[VALID]]
+  // CHECK: %[[CAUSAL:.*]] = arith.cmpi sle, %{{.*}}, %[[POSITION]]
+  // CHECK: arith.select %[[CAUSAL]]
   // CHECK: %[[VZ:.*]] = linalg.generic {{.*}} ins(%[[V]], %[[LENGTHS]] :
   // CHECK: arith.select
   // CHECK: linalg.generic {{.*}} ins(%[[VZ]], %{{.*}} :
