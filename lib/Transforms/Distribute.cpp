@@ -11,6 +11,7 @@
 ///
 //===----------------------------------------------------------------------===//
 
+#include "ReplaceEmpty.h"
 #include "SizeChecks.h"
 
 #include "infini_attn/Dialect/InfiniAttn.h"
@@ -20,6 +21,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SCF/Transforms/TileUsingInterface.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -64,6 +66,8 @@ struct Distribute
 
     IRRewriter rewriter(&getContext());
     for (TilingInterface op : ops) {
+      if (replaceEmpty(rewriter, op))
+        continue;
       rewriter.setInsertionPoint(op);
       Value valid = checkSizes(rewriter, op);
       OpFoldResult one = rewriter.getIndexAttr(1);

@@ -11,6 +11,7 @@
 ///
 //===----------------------------------------------------------------------===//
 
+#include "ReplaceEmpty.h"
 #include "StepExpander.h"
 
 #include "infini_attn/Transforms/Passes.h"
@@ -200,6 +201,8 @@ struct ExpandStep
     getOperation()->walk([&](AttentionStepOp op) { ops.push_back(op); });
     IRRewriter rewriter(&getContext());
     for (AttentionStepOp op : ops) {
+      if (replaceEmpty(rewriter, op))
+        continue;
       if (failed(checkBuffers(op)))
         return signalPassFailure();
       bool writesOutput = !op.getO().use_empty();

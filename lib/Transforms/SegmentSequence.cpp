@@ -11,6 +11,9 @@
 ///
 //===----------------------------------------------------------------------===//
 
+#include "ReplaceEmpty.h"
+#include "SizeChecks.h"
+
 #include "infini_attn/Dialect/InfiniAttn.h"
 #include "infini_attn/Transforms/Passes.h"
 
@@ -153,21 +156,9 @@ SmallVector<Value> Cut::forEach(ValueRange init, Body body) {
 }
 
 void Cut::checkLengths(Value lengths) {
-  if (!lengths)
-    return;
-  Value zero = constant(0), one = constant(1);
-  Value rows = toValue(tensor::getMixedSize(b, b.getLoc(), lengths, 0));
-  Value limit = arith::IndexCastOp::create(b, b.getI64Type(), toValue(tokens));
-  auto loop = scf::ForOp::create(b, zero, rows, one);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  Value tokensOfRow =
-      tensor::ExtractOp::create(b, lengths, loop.getInductionVar());
-  // Unsigned: a negative length is a large one.
-  Value inside =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::ule, tokensOfRow, limit);
-  cf::AssertOp::create(b, inside,
-                       "expected lengths from 0 to the number of tokens");
+  if (lengths)
+    checkCounts(b, b.getLoc(), lengths, tokens,
+                "expected lengths from 0 to the number of tokens");
 }
 
 Value Cut::lengthsOf(Value lengths, Segment segment) {
@@ -213,15 +204,6 @@ Value Cut::insert(Value part, Value tensor, Segment segment, int64_t dim) {
   sliceOf(b, b.getLoc(), tensor, segment, dim, offsets, sizes, strides);
   return tensor::InsertSliceOp::create(b, part, tensor, offsets, sizes,
                                        strides);
-}
-
-/// Whether there is known to be no batch row: nothing is left to compute, and
-/// no slice of such a tensor is valid.
-static bool hasNoRows(Operation *op) {
-  return llvm::any_of(op->getOperandTypes(), [](Type type) {
-    auto tensor = cast<RankedTensorType>(type);
-    return tensor.getRank() > 1 && tensor.getDimSize(0) == 0;
-  });
 }
 
 //===----------------------------------------------------------------------===//
@@ -319,7 +301,7 @@ static LogicalResult expandScan(RewriterBase &rewriter, MemoryScanOp op) {
     return {memories, normalizers, next.getNewMemory(),
             next.getNewNormalizer()};
   };
-  SmallVector<Value> results = hasNoRows(op) ? init : cut.forEach(init, update);
+  SmallVector<Value> results = cut.forEach(init, update);
   for (auto [value, old] : llvm::zip(results, op->getResults()))
     if (value.getType() != old.getType())
       value = tensor::CastOp::create(cut.b, old.getType(), value);
@@ -380,10 +362,10 @@ struct SegmentSequence
     SmallVector<AttentionOp> attentions;
     getOperation()->walk([&](AttentionOp op) { attentions.push_back(op); });
     for (AttentionOp op : attentions) {
+      if (replaceEmpty(rewriter, op))
+        continue;
       rewriter.setInsertionPoint(op);
-      if (hasNoRows(op))
-        rewriter.replaceOp(op, op.getDpsInits());
-      else if (schedule == SegmentSchedule::Sequential)
+      if (schedule == SegmentSchedule::Sequential)
         segmentSequentially(rewriter, op);
       else
         segmentInTwoPhases(rewriter, op);
@@ -391,6 +373,8 @@ struct SegmentSequence
     SmallVector<MemoryScanOp> scans;
     getOperation()->walk([&](MemoryScanOp op) { scans.push_back(op); });
     for (MemoryScanOp op : scans) {
+      if (replaceEmpty(rewriter, op))
+        continue;
       rewriter.setInsertionPoint(op);
       if (failed(expandScan(rewriter, op)))
         return signalPassFailure();

@@ -214,8 +214,9 @@ Error infini::runStream(Session &session, const RunOptions &options) {
   if (!file)
     return file.takeError();
   int64_t rows = file->rows(), length = file->tokens();
-  if (rows < 1 || length < 1)
-    return createStringError("expected at least one row and one token, got " +
+  if (options.generate > 0 && length < 1)
+    return createStringError("expected at least one token to generate from, "
+                             "got " +
                              Twine(rows) + "x" + Twine(length));
   if (options.outputs.size() > 1)
     return createStringError("expected one output with --stream, got " +

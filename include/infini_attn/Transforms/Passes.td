@@ -26,12 +26,15 @@ def InfiniAttnDistribute : Pass<"infini-attn-distribute"> {
     do not, a `cf.assert` says which, and the loop has no row to run for: no
     tile is outside of its tensor.
 
+    Where a static size says that there is no batch row or no token, there is
+    no loop: the state stays, and other results are zeros.
+
     Requires: nothing. Ensures: results are the same bits.
   }];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
-    "::mlir::cf::ControlFlowDialect", "::mlir::scf::SCFDialect",
-    "::mlir::tensor::TensorDialect"
+    "::mlir::cf::ControlFlowDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"
   ];
 }
 
