@@ -22,6 +22,10 @@ using namespace infini;
 
 /// More than any machine holds: sizes below it cannot overflow when added.
 static constexpr int64_t kMaxBytes = int64_t(1) << 46;
+/// More than any array has that only happens to be empty: one of an honest size
+/// has its data to show for it, a header that promises rows of nothing does
+/// not.
+static constexpr int64_t kMaxEmptyBytes = int64_t(1) << 31;
 
 int64_t infini::sizeOf(DType type) {
   switch (type) {
@@ -66,13 +70,18 @@ std::string infini::describe(ArrayRef<int64_t> shape, DType type) {
 }
 
 Expected<int64_t> infini::countElements(ArrayRef<int64_t> shape, DType type) {
-  int64_t count = 1;
+  // Without elements too: what is computed from such an array may have the
+  // sizes that it has beside the 0, such as a memory for each of its rows.
   bool isEmpty = is_contained(shape, 0);
+  int64_t most = isEmpty ? kMaxEmptyBytes : kMaxBytes;
+  int64_t count = 1;
   for (int64_t size : shape)
-    if (size < 0 || (!isEmpty && MulOverflow(count, size, count)) ||
-        count > kMaxBytes / sizeOf(type))
+    if (size < 0 || MulOverflow(count, std::max<int64_t>(size, 1), count) ||
+        count > most / sizeOf(type))
       return createStringError(
-          "expected an array of less than 2^46 bytes, got " +
+          (isEmpty ? "expected an array without elements of sizes below 2^31 "
+                     "bytes beside the 0, got "
+                   : "expected an array of less than 2^46 bytes, got ") +
           describe(shape, type));
   return isEmpty ? 0 : count;
 }

@@ -223,6 +223,9 @@ Expected<TokenFile> TokenFile::open(StringRef path) {
   if (header->type != DType::I32 || header->shape.size() != 2)
     return fail(path, "expected tokens ?x?xi32, got " +
                           describe(header->shape, header->type));
+  if (Expected<int64_t> count = countElements(header->shape, header->type);
+      !count)
+    return fail(path, toString(count.takeError()));
   tokens.offset = header->dataOffset;
   tokens.rowCount = header->shape[0];
   tokens.tokenCount = header->shape[1];

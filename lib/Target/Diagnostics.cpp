@@ -13,6 +13,8 @@
 
 #include "infini_attn/Target/Diagnostics.h"
 
+#include "infini_attn/Runtime/Runtime.h"
+
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Location.h"
 #include "llvm/Support/ErrorHandling.h"
@@ -70,4 +72,9 @@ void infini_attn::exitOnFatalErrors(const char *tool) {
         _exit(1);
       },
       const_cast<char *>(tool));
+  infini_set_out_of_memory([](size_t bytes) {
+    llvm::report_fatal_error("expected " + Twine(bytes) +
+                                 " bytes of memory, got none",
+                             /*gen_crash_diag=*/false);
+  });
 }

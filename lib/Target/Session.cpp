@@ -110,8 +110,13 @@ llvm::Error infini_attn::checkArgument(const Parameter &parameter,
   for (size_t i = 0; matches && i < array.shape.size(); ++i)
     matches = ShapedType::isDynamic(parameter.shape[i]) ||
               parameter.shape[i] == array.shape[i];
-  if (matches)
+  if (matches) {
+    // The sizes of what compiled code allocates derive from these.
+    if (auto count = infini::countElements(array.shape, array.type); !count)
+      return llvm::createStringError("argument '" + parameter.name +
+                                     "': " + llvm::toString(count.takeError()));
     return llvm::Error::success();
+  }
   return llvm::createStringError(
       "argument '" + parameter.name + "': expected " +
       infini::describe(parameter.shape, parameter.type) + ", got " +
@@ -192,6 +197,8 @@ Session::create(ModuleOp module, const CPUTarget &target) {
   };
   add("infini_parallel_for", reinterpret_cast<void *>(&infini_parallel_for));
   add("infini_check", reinterpret_cast<void *>(&infini_check));
+  add("infini_malloc", reinterpret_cast<void *>(&infini_malloc));
+  add("infini_calloc", reinterpret_cast<void *>(&infini_calloc));
   llvm::orc::JITDylib &library = (*jit)->getMainJITDylib();
   if (llvm::Error error =
           library.define(llvm::orc::absoluteSymbols(std::move(runtime))))

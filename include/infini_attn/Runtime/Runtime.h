@@ -9,14 +9,15 @@
 /// \file
 /// What compiled code calls, and what a host asks of it. C.
 ///
-/// A host program may define infini_parallel_for and infini_check itself; the
-/// ones of this library are then not linked.
+/// A host program may define infini_parallel_for, infini_check and the two
+/// allocators itself; the ones of this library are then not linked.
 ///
 //===----------------------------------------------------------------------===//
 
 #ifndef INFINI_ATTN_RUNTIME_RUNTIME_H
 #define INFINI_ATTN_RUNTIME_RUNTIME_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -36,6 +37,15 @@ void infini_set_threads(int32_t threads);
 /// Records `message` where `ok` is 0, if it is the first since the last call of
 /// infini_last_error. Thread-safe.
 void infini_check(int32_t ok, const char *message);
+
+/// malloc and calloc of compiled code, which writes to what it gets without a
+/// look. The memory is for free().
+void *infini_malloc(size_t bytes);
+void *infini_calloc(size_t count, size_t size);
+
+/// What is called, on any thread, when there are no `bytes` of memory left: it
+/// must not return. A null pointer means one line on stderr, and abort().
+void infini_set_out_of_memory(void (*handler)(size_t bytes));
 
 /// The message of the first check that failed, or a null pointer; forgets it.
 /// The text is a constant of the compiled code.

@@ -36,6 +36,7 @@ NPY = {
     "overflow": npy(GOOD.replace("(2, 3)", "(4294967296, 4294967296)"), bytes(24)),
     "overflow_to_small": npy(GOOD.replace("(2, 3)", "(9223372036854775808, 2)"), bytes(24)),
     "huge": npy(GOOD.replace("(2, 3)", "(1000000000, 1000)"), bytes(24)),
+    "rows_of_nothing": npy(GOOD.replace("(2, 3)", "(9223372036854, 4, 0, 64)")),
     "words": npy(GOOD.replace("(2, 3)", "(two, 3)"), bytes(24)),
     "big_endian": npy(GOOD.replace("<f4", ">f4"), bytes(24)),
     "object": npy(GOOD.replace("<f4", "|O"), bytes(24)),

@@ -1,0 +1,40 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of the InfiniAttn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "infini_attn/Runtime/Runtime.h"
+
+#include <atomic>
+#include <stdio.h>
+#include <stdlib.h>
+
+/// Compiled code has no way to stop, least of all on one of several threads.
+static void giveUp(size_t bytes) {
+  fprintf(stderr, "error: expected %zu bytes of memory, got none\n", bytes);
+  abort();
+}
+
+static std::atomic<void (*)(size_t)> outOfMemory{giveUp};
+
+void infini_set_out_of_memory(void (*handler)(size_t bytes)) {
+  outOfMemory = handler ? handler : giveUp;
+}
+
+void *infini_malloc(size_t bytes) {
+  void *memory = malloc(bytes);
+  // malloc(0) may be null where all is well.
+  if (!memory && bytes > 0)
+    outOfMemory.load()(bytes);
+  return memory;
+}
+
+void *infini_calloc(size_t count, size_t size) {
+  void *memory = calloc(count, size);
+  if (!memory && count > 0 && size > 0)
+    outOfMemory.load()(count > SIZE_MAX / size ? SIZE_MAX : count * size);
+  return memory;
+}
