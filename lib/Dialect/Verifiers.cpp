@@ -105,61 +105,48 @@ LogicalResult GateOp::verify() {
       .result();
 }
 
-LogicalResult SegmentOp::verify() {
-  if (failed(verifyOperands(*this, getProperties().operandSegmentSizes,
-                            {"q", "k", "v", "gate", "lengths?",
-                             "rotary_frequencies?", "init", "memory",
-                             "normalizer"})))
-    return failure();
-  return Checks(*this)
-      .elementType({{"q", getQ()},
-                    {"k", getK()},
-                    {"v", getV()},
-                    {"o", getInit()}})       // (C1)
-      .shape("q", getQ(), "B x Hq x T x Dk") // (C2), (C3), (C5), (C6)
-      .shape("k", getK(), "B x Hkv x T x Dk")
-      .shape("v", getV(), "B x Hkv x T x Dv")
-      .shape("gate", getGate(), "Hq")
-      .shape("lengths", getLengths(), "B")
-      .shape("init", getInit(), "B x Hq x T x Dv")
-      .shape("memory", getMemory(), "B x Hkv x Dk x Dv")
-      .shape("normalizer", getNormalizer(), "B x Hkv x Dk")
+/// The operands of segment and of attention.
+static constexpr StringRef kSegmentOperands[] = {
+    "q",    "k",      "v",         "gate", "lengths?", "rotary_frequencies?",
+    "init", "memory", "normalizer"};
+
+/// The constraints of segment that attention has too, by the same numbers.
+template <typename Op> static Checks checkSegment(Op op) {
+  return Checks(op)
+      .elementType({{"q", op.getQ()},
+                    {"k", op.getK()},
+                    {"v", op.getV()},
+                    {"o", op.getInit()}})       // (C1)
+      .shape("q", op.getQ(), "B x Hq x T x Dk") // (C2), (C3), (C5), (C6)
+      .shape("k", op.getK(), "B x Hkv x T x Dk")
+      .shape("v", op.getV(), "B x Hkv x T x Dv")
+      .shape("gate", op.getGate(), "Hq")
+      .shape("lengths", op.getLengths(), "B")
+      .shape("init", op.getInit(), "B x Hq x T x Dv")
+      .shape("memory", op.getMemory(), "B x Hkv x Dk x Dv")
+      .shape("normalizer", op.getNormalizer(), "B x Hkv x Dk")
       .multiple("Hq", "Hkv")                                  // (C4)
       .resultsAreInits({"o", "new_memory", "new_normalizer"}) // (C7)
-      .finite("scale", getScaleAttr())                        // (C8)
-      .epsilon(getEpsilon())                                  // (C9)
-      .rotary(getRotaryFrequencies(), getRotaryStyle())       // (C10), (C11)
-      .precision(getPrecision(), getQ())                      // (C12)
-      .result();
+      .finite("scale", op.getScaleAttr())                     // (C8)
+      .epsilon(op.getEpsilon())                               // (C9)
+      .rotary(op.getRotaryFrequencies(), op.getRotaryStyle()) // (C10), (C11)
+      .precision(op.getPrecision(), op.getQ());               // (C12)
+}
+
+LogicalResult SegmentOp::verify() {
+  if (failed(verifyOperands(*this, getProperties().operandSegmentSizes,
+                            kSegmentOperands)))
+    return failure();
+  return checkSegment(*this).result(); // (C1) - (C12)
 }
 
 LogicalResult AttentionOp::verify() {
   if (failed(verifyOperands(*this, getProperties().operandSegmentSizes,
-                            {"q", "k", "v", "gate", "lengths?",
-                             "rotary_frequencies?", "init", "memory",
-                             "normalizer"})))
+                            kSegmentOperands)))
     return failure();
-  return Checks(*this)
-      .elementType({{"q", getQ()},
-                    {"k", getK()},
-                    {"v", getV()},
-                    {"o", getInit()}})       // (C1)
-      .shape("q", getQ(), "B x Hq x T x Dk") // (C2), (C3), (C5), (C6)
-      .shape("k", getK(), "B x Hkv x T x Dk")
-      .shape("v", getV(), "B x Hkv x T x Dv")
-      .shape("gate", getGate(), "Hq")
-      .shape("lengths", getLengths(), "B")
-      .shape("init", getInit(), "B x Hq x T x Dv")
-      .shape("memory", getMemory(), "B x Hkv x Dk x Dv")
-      .shape("normalizer", getNormalizer(), "B x Hkv x Dk")
-      .multiple("Hq", "Hkv")                                  // (C4)
-      .resultsAreInits({"o", "new_memory", "new_normalizer"}) // (C7)
-      .finite("scale", getScaleAttr())                        // (C8)
-      .epsilon(getEpsilon())                                  // (C9)
-      .rotary(getRotaryFrequencies(), getRotaryStyle())       // (C10), (C11)
-      .precision(getPrecision(), getQ())                      // (C12)
-      .atLeastOne("segment_length", getSegmentLength())       // (C13)
-      .atLeastOne("detach_every", getDetachEvery())           // (C14)
+  return checkSegment(*this)                            // (C1) - (C12)
+      .atLeastOne("segment_length", getSegmentLength()) // (C13)
+      .atLeastOne("detach_every", getDetachEvery())     // (C14)
       .result();
 }
 
