@@ -36,10 +36,9 @@ using namespace mlir::infini_attn;
 // What the operations have in common
 //===----------------------------------------------------------------------===//
 
-/// The type that factors of a product are rounded to [S17].
-template <typename Op>
-static FailureOr<Type> factorType(Op op, RankedTensorType activation) {
-  Type element = activation.getElementType();
+/// The type that factors of a product of activations of type \p element are
+/// rounded to [S17].
+template <typename Op> static FailureOr<Type> factorType(Op op, Type element) {
   Builder b(op.getContext());
   if (!op.getPrecision())
     return element;
@@ -99,6 +98,27 @@ static void checkCounts(LinalgBuilder &b, Value counts, OpFoldResult limit,
   cf::AssertOp::create(b, inside, message);
 }
 
+static double epsilonOf(SegmentAttentionOp) { return 0; }
+template <typename Op> static double epsilonOf(Op op) {
+  return op.getEpsilon().convertToDouble();
+}
+
+/// What the equations share for \p op, and the check that its lengths count
+/// \p tokens of \p x (B x H x T x D).
+template <typename Op>
+static FailureOr<SegmentContext> makeContext(LinalgBuilder &b, Op op,
+                                             TypedValue<RankedTensorType> x,
+                                             StringRef tokens) {
+  FailureOr<Type> factor = factorType(op, x.getType().getElementType());
+  if (failed(factor))
+    return failure();
+  if (op.getLengths())
+    checkCounts(
+        b, op.getLengths(), b.size(x, 2),
+        ("expected lengths between 0 and the number of " + tokens).str());
+  return SegmentContext{*factor, op.getLengths(), epsilonOf(op)};
+}
+
 static Value narrow(LinalgBuilder &b, Type type, Value value) {
   return type.isF32() ? value
                       : arith::TruncFOp::create(b, type, value).getResult();
@@ -143,17 +163,12 @@ static Value mix(LinalgBuilder &b, Value weight, Value aMem, Value aDot) {
 
 static LogicalResult convert(RewriterBase &rewriter, SegmentAttentionOp op) {
   LinalgBuilder b(op.getLoc(), rewriter);
-  FailureOr<Type> factor = factorType(op, op.getQ().getType());
-  if (failed(factor))
+  FailureOr<SegmentContext> context = makeContext(b, op, op.getK(), "keys");
+  if (failed(context))
     return failure();
-  OpFoldResult keys = b.size(op.getK(), 2);
-  if (op.getLengths())
-    checkCounts(b, op.getLengths(), keys,
-                "expected lengths between 0 and the number of keys");
   if (op.getQueryOffset())
-    checkCounts(b, op.getQueryOffset(), keys,
+    checkCounts(b, op.getQueryOffset(), b.size(op.getK(), 2),
                 "expected a query_offset between 0 and the number of keys");
-  SegmentContext context{*factor, op.getLengths()};
   LocalOptions options;
   options.positions = {op.getQueryOffset(), defaultPosition(b, op)};
   options.scale = makeScale(b, op);
@@ -163,7 +178,7 @@ static LogicalResult convert(RewriterBase &rewriter, SegmentAttentionOp op) {
   OpFoldResult keyHeads = b.size(op.getK(), 1);
   Value q = groupHeads(b, op.getQ(), 1, keyHeads);
   LocalAttention local =
-      attendLocally(b, context, options, q, op.getK(), op.getV());
+      attendLocally(b, *context, options, q, op.getK(), op.getV());
   auto type = op.getO().getType();
   Value o =
       finish(b, local.result,
@@ -177,16 +192,11 @@ static LogicalResult convert(RewriterBase &rewriter, SegmentAttentionOp op) {
 
 static LogicalResult convert(RewriterBase &rewriter, MemoryRetrieveOp op) {
   LinalgBuilder b(op.getLoc(), rewriter);
-  FailureOr<Type> factor = factorType(op, op.getQ().getType());
-  if (failed(factor))
+  FailureOr<SegmentContext> context = makeContext(b, op, op.getQ(), "tokens");
+  if (failed(context))
     return failure();
-  if (op.getLengths())
-    checkCounts(b, op.getLengths(), b.size(op.getQ(), 2),
-                "expected lengths between 0 and the number of tokens");
-  SegmentContext context{*factor, op.getLengths(),
-                         op.getEpsilon().convertToDouble()};
   Value q = groupHeads(b, op.getQ(), 1, b.size(op.getMemory(), 1));
-  Quotient read = retrieve(b, context, q, op.getMemory(), op.getNormalizer());
+  Quotient read = retrieve(b, *context, q, op.getMemory(), op.getNormalizer());
   auto type = op.getO().getType();
   Value o = finish(
       b, read,
@@ -197,17 +207,12 @@ static LogicalResult convert(RewriterBase &rewriter, MemoryRetrieveOp op) {
 
 static LogicalResult convert(RewriterBase &rewriter, MemoryUpdateOp op) {
   LinalgBuilder b(op.getLoc(), rewriter);
-  FailureOr<Type> factor = factorType(op, op.getK().getType());
-  if (failed(factor))
+  FailureOr<SegmentContext> context = makeContext(b, op, op.getK(), "tokens");
+  if (failed(context))
     return failure();
-  if (op.getLengths())
-    checkCounts(b, op.getLengths(), b.size(op.getK(), 2),
-                "expected lengths between 0 and the number of tokens");
-  SegmentContext context{*factor, op.getLengths(),
-                         op.getEpsilon().convertToDouble()};
   bool reads = static_cast<bool>(op.getReadMemory());
   auto [memory, normalizer] =
-      update(b, context, op.getRule(), op.getK(), op.getV(),
+      update(b, *context, op.getRule(), op.getK(), op.getV(),
              reads ? op.getReadMemory() : op.getMemory(),
              reads ? op.getReadNormalizer() : op.getNormalizer(),
              op.getMemory(), op.getNormalizer());
@@ -236,14 +241,9 @@ static LogicalResult convert(RewriterBase &rewriter, GateOp op) {
 
 static LogicalResult convert(RewriterBase &rewriter, SegmentOp op) {
   LinalgBuilder b(op.getLoc(), rewriter);
-  FailureOr<Type> factor = factorType(op, op.getQ().getType());
-  if (failed(factor))
+  FailureOr<SegmentContext> context = makeContext(b, op, op.getK(), "tokens");
+  if (failed(context))
     return failure();
-  if (op.getLengths())
-    checkCounts(b, op.getLengths(), b.size(op.getK(), 2),
-                "expected lengths between 0 and the number of tokens");
-  SegmentContext context{*factor, op.getLengths(),
-                         op.getEpsilon().convertToDouble()};
   LocalOptions options;
   options.positions.first =
       arith::ConstantOp::create(b, b.getI64IntegerAttr(0));
@@ -253,9 +253,9 @@ static LogicalResult convert(RewriterBase &rewriter, SegmentOp op) {
   // Read, then update [S8].
   OpFoldResult keyHeads = b.size(op.getMemory(), 1);
   Value q = groupHeads(b, op.getQ(), 1, keyHeads);
-  Quotient read = retrieve(b, context, q, op.getMemory(), op.getNormalizer());
+  Quotient read = retrieve(b, *context, q, op.getMemory(), op.getNormalizer());
   LocalAttention local =
-      attendLocally(b, context, options, q, op.getK(), op.getV());
+      attendLocally(b, *context, options, q, op.getK(), op.getV());
 
   auto type = op.getO().getType();
   Value init = groupHeads(b, op.getInit(), 1, keyHeads);
@@ -274,7 +274,7 @@ static LogicalResult convert(RewriterBase &rewriter, SegmentOp op) {
                                       mix(b, args[4], aMem, aDot));
                       });
   auto [memory, normalizer] =
-      update(b, context, op.getRule(), op.getK(), op.getV(), op.getMemory(),
+      update(b, *context, op.getRule(), op.getK(), op.getV(), op.getMemory(),
              op.getNormalizer(), op.getMemory(), op.getNormalizer());
   rewriter.replaceOp(op, {ungroupHeads(b, o, 1, type), memory, normalizer});
   return success();
