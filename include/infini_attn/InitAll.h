@@ -20,6 +20,10 @@
 #include "infini_attn/Pipelines/Pipelines.h"
 #include "infini_attn/Transforms/Passes.h"
 
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/InitAllPasses.h"
+
 namespace mlir::infini_attn {
 
 /// Adds the infini_attn dialect to `registry`.
@@ -33,6 +37,20 @@ inline void registerAllPasses() {
   registerInfiniAttnConversionPasses();
   cpu::registerInfiniAttnCPUPasses();
   registerPipelines();
+}
+
+/// Adds to `registry` all that a model may hold: InfiniAttn's and MLIR's
+/// dialects, with MLIR's extensions.
+inline void registerToolDialects(DialectRegistry &registry) {
+  mlir::registerAllDialects(registry);
+  mlir::registerAllExtensions(registry);
+  infini_attn::registerAllDialects(registry);
+}
+
+/// Registers every pass and pipeline of InfiniAttn and of MLIR.
+inline void registerToolPasses() {
+  mlir::registerAllPasses();
+  infini_attn::registerAllPasses();
 }
 
 } // namespace mlir::infini_attn

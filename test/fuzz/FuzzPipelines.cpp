@@ -22,9 +22,6 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/OwningOpRef.h"
-#include "mlir/InitAllDialects.h"
-#include "mlir/InitAllExtensions.h"
-#include "mlir/InitAllPasses.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
@@ -78,11 +75,8 @@ const DialectRegistry &getInputDialects() {
 const DialectRegistry &getAllDialects() {
   static const DialectRegistry registry = [] {
     DialectRegistry all;
-    registerAllDialects(all);
-    registerAllExtensions(all);
-    infini_attn::registerAllDialects(all);
-    registerAllPasses();
-    infini_attn::registerAllPasses();
+    infini_attn::registerToolDialects(all);
+    infini_attn::registerToolPasses();
     return all;
   }();
   return registry;

@@ -12,15 +12,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "infini_attn/IO/OutputFile.h"
-#include "infini_attn/InitAll.h"
+#include "infini_attn/Pipelines/Pipelines.h"
 #include "infini_attn/Target/CPU.h"
-#include "infini_attn/Target/Diagnostics.h"
+#include "infini_attn/Target/ModuleInput.h"
 
-#include "mlir/InitAllDialects.h"
-#include "mlir/InitAllExtensions.h"
-#include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Support/FileUtilities.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
@@ -77,8 +73,12 @@ static cl::opt<std::string>
 
 static constexpr const char *kTool = "infini-compile";
 
+static int fail(llvm::Error error) {
+  return infini_attn::reportError(kTool, std::move(error));
+}
+
 static int fail(const Twine &message) {
-  return infini_attn::reportError(kTool, llvm::createStringError(message));
+  return fail(llvm::createStringError(message));
 }
 
 static std::string print(ModuleOp module) {
@@ -155,7 +155,7 @@ int main(int argc, char **argv) {
   llvm::Expected<infini_attn::CPUTarget> target =
       infini_attn::CPUTarget::create({triple, cpu, features});
   if (!target)
-    return fail(llvm::toString(target.takeError()));
+    return fail(target.takeError());
 
   const llvm::Triple &machine = target->machine().getTargetTriple();
   if (emit == Emit::Shared &&
@@ -165,50 +165,32 @@ int main(int argc, char **argv) {
                 "got '" +
                 machine.str() + "'");
 
-  DialectRegistry registry;
-  registerAllDialects(registry);
-  registerAllExtensions(registry);
-  infini_attn::registerAllDialects(registry);
-  infini_attn::registerCPUTranslations(registry);
-  MLIRContext context(registry);
-  std::string message;
-  std::unique_ptr<llvm::MemoryBuffer> input =
-      openInputFile(inputPath, &message);
-  if (!input)
-    return fail(message);
-  llvm::SourceMgr sources;
-  sources.AddNewSourceBuffer(std::move(input), llvm::SMLoc());
-  infini_attn::FirstError errors(&context, kTool);
-  auto explain = [&](llvm::Error otherwise) {
-    return infini_attn::reportError(kTool,
-                                    errors.explain(std::move(otherwise)));
-  };
-  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
-  if (!module)
-    return explain(
-        llvm::createStringError("expected a module in '" + inputPath + "'"));
+  infini_attn::ModuleInput input(kTool);
+  if (llvm::Error error = input.readFile(inputPath))
+    return fail(std::move(error));
 
   std::string header;
   if (!headerPath.empty()) {
-    llvm::Expected<std::string> text =
-        infini_attn::writeCHeader(*module, llvm::sys::path::stem(headerPath));
+    llvm::Expected<std::string> text = infini_attn::writeCHeader(
+        input.module(), llvm::sys::path::stem(headerPath));
     if (!text)
-      return fail(llvm::toString(text.takeError()));
+      return fail(text.takeError());
     header = std::move(*text);
   }
-  llvm::Expected<llvm::SmallVector<char, 0>> output = compile(*module, *target);
+  llvm::Expected<llvm::SmallVector<char, 0>> output =
+      compile(input.module(), *target);
   if (!output)
-    return explain(output.takeError());
+    return fail(input.explain(output.takeError()));
   if (emit == Emit::Shared) {
     output = infini_attn::linkShared(*output, findRuntime(argv[0]));
     if (!output)
-      return fail(llvm::toString(output.takeError()));
+      return fail(output.takeError());
   }
   if (!header.empty())
     if (llvm::Error error = infini::writeFile(headerPath, header))
-      return fail(llvm::toString(std::move(error)));
+      return fail(std::move(error));
   if (llvm::Error error = infini::writeFile(
           outputPath, StringRef(output->data(), output->size())))
-    return fail(llvm::toString(std::move(error)));
+    return fail(std::move(error));
   return 0;
 }

@@ -14,20 +14,14 @@
 #include "infini_attn/InitAll.h"
 
 #include "mlir/IR/DialectRegistry.h"
-#include "mlir/InitAllDialects.h"
-#include "mlir/InitAllExtensions.h"
-#include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/raw_ostream.h"
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
-  mlir::registerAllDialects(registry);
-  mlir::registerAllExtensions(registry);
-  mlir::infini_attn::registerAllDialects(registry);
-  mlir::registerAllPasses();
-  mlir::infini_attn::registerAllPasses();
+  mlir::infini_attn::registerToolDialects(registry);
+  mlir::infini_attn::registerToolPasses();
   auto [input, output] = mlir::registerAndParseCLIOptions(
       argc, argv, "InfiniAttn optimizer driver\n", registry);
   // The input is mapped into memory while the output is written.

@@ -14,18 +14,12 @@
 #include "infini_attn/InitAll.h"
 
 #include "mlir/IR/MLIRContext.h"
-#include "mlir/InitAllDialects.h"
-#include "mlir/InitAllExtensions.h"
-#include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-reduce/MlirReduceMain.h"
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
-  mlir::registerAllDialects(registry);
-  mlir::registerAllExtensions(registry);
-  mlir::infini_attn::registerAllDialects(registry);
-  mlir::registerAllPasses();
-  mlir::infini_attn::registerAllPasses();
+  mlir::infini_attn::registerToolDialects(registry);
+  mlir::infini_attn::registerToolPasses();
   mlir::MLIRContext context(registry);
   return mlir::failed(mlir::mlirReduceMain(argc, argv, context));
 }

@@ -13,19 +13,15 @@
 
 #include "Run.h"
 
-#include "infini_attn/InitAll.h"
 #include "infini_attn/Runtime/Runtime.h"
-#include "infini_attn/Target/Diagnostics.h"
+#include "infini_attn/Target/ModuleInput.h"
+#include "infini_attn/Transforms/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/InitAllDialects.h"
-#include "mlir/InitAllExtensions.h"
-#include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
-#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/MemoryBuffer.h"
 
 #include <limits>
 #ifdef __GLIBC__
@@ -163,23 +159,18 @@ static llvm::Expected<infini::RunOptions> gatherOptions() {
   return options;
 }
 
-/// The module's text: the file, or one operation.
-static llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
-readModule(infini::RunOptions &options) {
-  if (flags().opName.empty()) {
-    std::string message;
-    std::unique_ptr<llvm::MemoryBuffer> file =
-        openInputFile(flags().inputPath, &message);
-    if (!file)
-      return llvm::createStringError(message);
-    return file;
-  }
+/// Reads the file, or a module of one operation.
+static llvm::Error readModule(infini_attn::ModuleInput &input,
+                              infini::RunOptions &options) {
+  if (flags().opName.empty())
+    return input.readFile(flags().inputPath);
   llvm::Expected<std::string> text = infini::makeOpModule(
       flags().opName, options.inputs,
       std::vector<std::string>(flags().settings), options.dtype);
   if (!text)
     return text.takeError();
-  return llvm::MemoryBuffer::getMemBufferCopy(*text, "--op=" + flags().opName);
+  return input.read(
+      llvm::MemoryBuffer::getMemBufferCopy(*text, "--op=" + flags().opName));
 }
 
 /// The function to run: --entry, or the only public one.
@@ -257,24 +248,10 @@ int main(int argc, char **argv) {
   if (!options)
     return fail(options.takeError());
 
-  DialectRegistry registry;
-  registerAllDialects(registry);
-  registerAllExtensions(registry);
-  infini_attn::registerAllDialects(registry);
-  infini_attn::registerCPUTranslations(registry);
-  MLIRContext context(registry);
-  llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> buffer =
-      readModule(*options);
-  if (!buffer)
-    return fail(buffer.takeError());
-  llvm::SourceMgr sources;
-  sources.AddNewSourceBuffer(std::move(*buffer), llvm::SMLoc());
-  infini_attn::FirstError errors(&context, kTool);
-  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
-  if (!module)
-    return fail(errors.explain(
-        llvm::createStringError("expected a module in the input")));
-  if (llvm::Error error = run(*module, std::move(*options)))
-    return fail(errors.explain(std::move(error)));
+  infini_attn::ModuleInput input(kTool);
+  if (llvm::Error error = readModule(input, *options))
+    return fail(std::move(error));
+  if (llvm::Error error = run(input.module(), std::move(*options)))
+    return fail(input.explain(std::move(error)));
   return 0;
 }
