@@ -21,9 +21,8 @@
 namespace mlir::infini_attn {
 
 /// `keys` (1 x 1 x N x Dk) with the rotated \p k (1 x 1 x \p size x Dk) at
-/// tokens
-/// \p place, \p place + 1, ..., which are also the positions of its tokens
-/// [S11]. Angles and products are f32, rounded to the type of the keys.
+/// tokens \p place, \p place + 1, ..., which are also the positions of its
+/// tokens [S11]. Angles and products are f32, rounded to the type of the keys.
 Value rotateKeys(ImplicitLocOpBuilder &b, Value k, Value frequencies,
                  RotaryStyle style, OpFoldResult place, OpFoldResult size,
                  Value keys);

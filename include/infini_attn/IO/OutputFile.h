@@ -26,8 +26,7 @@ namespace infini {
 class OutputFile {
 public:
   /// What exists and is no regular file (a pipe, /dev/null) is written
-  /// directly;
-  /// "-" is the standard output.
+  /// directly; "-" is the standard output.
   static llvm::Expected<OutputFile> create(llvm::StringRef path);
   OutputFile(OutputFile &&) = default;
   ~OutputFile();
