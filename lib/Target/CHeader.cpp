@@ -146,13 +146,15 @@ llvm::Expected<std::string> infini_attn::writeCHeader(ModuleOp module,
          " * infini_last_error(); the results are then not to be used.\n"
          " */\n#ifndef "
       << guard << "\n#define " << guard
-      << "\n\n#include <stddef.h>\n#include <stdint.h>\n\n#ifdef __cplusplus\nextern \"C\" {\n"
+      << "\n\n#include <stddef.h>\n#include <stdint.h>\n\n#ifdef "
+         "__cplusplus\nextern \"C\" {\n"
          "#endif\n\n/* The first failed check since the last call, or NULL. "
          "*/\n"
          "const char *infini_last_error(void);\n"
          "/* Threads to use from now on; 0 means all. */\n"
          "void infini_set_threads(int32_t threads);\n"
-         "/* What is called, on any thread, when there are no `bytes` of memory "
+         "/* What is called, on any thread, when there are no `bytes` of "
+         "memory "
          "left; must\n"
          " * not return. NULL means one line on stderr, and abort(). */\n"
          "void infini_set_out_of_memory(void (*handler)(size_t bytes));\n\n";
