@@ -196,7 +196,8 @@ static LogicalResult convert(RewriterBase &rewriter, MemoryRetrieveOp op) {
   if (failed(context))
     return failure();
   Value q = groupHeads(b, op.getQ(), 1, b.size(op.getMemory(), 1));
-  Quotient read = retrieve(b, *context, q, op.getMemory(), op.getNormalizer());
+  Quotient read =
+      retrieve(b, *context, {q, "bhgqd"}, op.getMemory(), op.getNormalizer());
   auto type = op.getO().getType();
   Value o = finish(
       b, read,
@@ -253,7 +254,14 @@ static LogicalResult convert(RewriterBase &rewriter, SegmentOp op) {
   // Read, then update [S8].
   OpFoldResult keyHeads = b.size(op.getMemory(), 1);
   Value q = groupHeads(b, op.getQ(), 1, keyHeads);
-  Quotient read = retrieve(b, *context, q, op.getMemory(), op.getNormalizer());
+  Indexed queries{q, "bhgqd"};
+  // A rotation begins with Q^T, which sigma(Q)^T can be made of, too.
+  if (op.getRotaryFrequencies()) {
+    options.transposedQueries = transposeQueries(b, q);
+    queries = {options.transposedQueries, "bhgdq"};
+  }
+  Quotient read =
+      retrieve(b, *context, queries, op.getMemory(), op.getNormalizer());
   LocalAttention local =
       attendLocally(b, *context, options, q, op.getK(), op.getV());
 

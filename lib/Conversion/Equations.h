@@ -58,6 +58,7 @@ struct LocalOptions {
   Rotary rotary;
   bool keysRotated = false;
   bool returnLse = false;
+  Value transposedQueries; ///< Q^T in f32 where it exists already, or null
 };
 
 /// A_dot, and the log-sum-exp (B x Hkv x G x Nq) where it is asked for.
@@ -72,13 +73,16 @@ Value groupHeads(LinalgBuilder &b, Value x, int64_t dim, OpFoldResult keyHeads);
 /// The inverse, as a tensor of \p type.
 Value ungroupHeads(LinalgBuilder &b, Value grouped, int64_t dim, Type type);
 
+/// Q^T (B x Hkv x G x Dk x Nq) in f32.
+Value transposeQueries(LinalgBuilder &b, Value q);
+
 /// A_dot = softmax(scale * rope(Q) rope(K)^T + causal mask) V [S3].
 LocalAttention attendLocally(LinalgBuilder &b, const SegmentContext &context,
                              const LocalOptions &options, Value q, Value k,
                              Value v);
 
-/// A_mem = sigma(Q) M / (sigma(Q) z) [S4].
-Quotient retrieve(LinalgBuilder &b, const SegmentContext &context, Value q,
+/// A_mem = sigma(Q) M / (sigma(Q) z) [S4], of Q or of Q^T, as the letters say.
+Quotient retrieve(LinalgBuilder &b, const SegmentContext &context, Indexed q,
                   Value memory, Value normalizer);
 
 /// M' and z' of [S6], [S7]: the init (memory, normalizer) plus this segment,

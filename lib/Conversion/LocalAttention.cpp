@@ -131,6 +131,10 @@ static Value transpose(LinalgBuilder &b, Value x, StringRef letters,
                    [&](ValueRange args) { return toFactor(b.widen(args[0])); });
 }
 
+Value infini_attn::transposeQueries(LinalgBuilder &b, Value q) {
+  return transpose(b, q, "bhg", [](Value value) { return value; });
+}
+
 /// Q^T[d, q] = rope(q)[q, d]: contiguous along the queries
 Value LocalAttentionBuilder::transposedQueries() {
   auto toFactor = [&](Value value) -> Value {
@@ -142,7 +146,8 @@ Value LocalAttentionBuilder::transposedQueries() {
     return transpose(b, q, "bhg", toFactor);
   queryAngles =
       makeAngleTables(b, frequencies, queries.back(), options.positions);
-  Value qt = transpose(b, q, "bhg", [](Value value) { return value; });
+  Value qt = options.transposedQueries ? options.transposedQueries
+                                       : transposeQueries(b, q);
   return rotate(b, options.rotary.style, queryAngles, qt, "bhg", toFactor);
 }
 

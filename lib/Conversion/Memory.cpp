@@ -39,17 +39,18 @@ static Value guardedDivisor(LinalgBuilder &b, Value d, double epsilon) {
 }
 
 Quotient infini_attn::retrieve(LinalgBuilder &b, const SegmentContext &context,
-                               Value q, Value memory, Value normalizer) {
-  Sizes sizes = tensor::getMixedSizes(b, b.getLoc(), q);
+                               Indexed q, Value memory, Value normalizer) {
+  Sizes sizes = tensor::getMixedSizes(b, b.getLoc(), q.value);
+  if (q.letters == "bhgdq")
+    std::swap(sizes[3], sizes[4]);
   OpFoldResult valueWidth = b.size(memory, 3);
 
   // sigma(Q)^T[d, q]
   Sizes turned{sizes[0], sizes[1], sizes[2], sizes[4], sizes[3]};
   Value sigmaQ =
-      b.generic("bhgdq", {{q, "bhgqd"}}, {b.empty(turned), "bhgdq"},
-                [&](ValueRange args) {
-                  return b.roundTo(context.factor, b.sigma(b.widen(args[0])));
-                });
+      b.generic("bhgdq", {q}, {b.empty(turned), "bhgdq"}, [&](ValueRange args) {
+        return b.roundTo(context.factor, b.sigma(b.widen(args[0])));
+      });
 
   // (sigma(Q) M)^T[v, q] = sum_d M[d, v] sigma(Q)^T[d, q]
   Sizes product{sizes[0], sizes[1], sizes[2], valueWidth, sizes[3]};

@@ -112,6 +112,23 @@ func.func @segment(%q: tensor<1x4x8x16xf32>, %k: tensor<1x2x8x16xf32>, %v: tenso
   return %a#0, %a#1, %a#2 : tensor<1x4x8x4xf32>, tensor<1x2x16x4xf32>, tensor<1x2x16xf32>
 }
 
+// With a rotation Q is transposed once, for it and for sigma(Q).
+// CHECK-LABEL: @segment_rotary(
+// CHECK-SAME: %[[ROWS:.*]]: tensor<1x1x8x16xf32>, %{{.*}}: tensor<1x1x8x16xf32>
+func.func @segment_rotary(%q: tensor<1x1x8x16xf32>, %k: tensor<1x1x8x16xf32>, %v: tensor<1x1x8x4xf32>, %gate: tensor<1xf32>, %f: tensor<8xf32>, %o: tensor<1x1x8x4xf32>, %m: tensor<1x1x16x4xf32>, %z: tensor<1x1x16xf32>) -> tensor<1x1x8x4xf32> {
+  // CHECK: %[[Q:.*]] = tensor.expand_shape %[[ROWS]]
+  // CHECK: %[[QT:.*]] = linalg.generic {{.*}} ins(%[[Q]] : {{.*}} outs(%{{.*}} : tensor<1x1x1x16x8xf32>)
+  // CHECK-NOT: ins(%[[Q]] :
+  // CHECK: linalg.generic {{.*}} ins(%[[QT]] :
+  // CHECK: math.exp
+  // CHECK-NOT: ins(%[[Q]] :
+  // CHECK: tensor.expand_shape %[[QT]]
+  // CHECK-NOT: ins(%[[Q]] :
+  // CHECK: return
+  %a:3 = infini_attn.segment %q, %k, %v, %gate rotary(%f : tensor<8xf32>) outs(%o, %m, %z : tensor<1x1x8x4xf32>, tensor<1x1x16x4xf32>, tensor<1x1x16xf32>) {rule = #infini_attn.update_rule<linear>} : tensor<1x1x8x16xf32>, tensor<1x1x8x16xf32>, tensor<1x1x8x4xf32>, tensor<1xf32> -> tensor<1x1x8x4xf32>, tensor<1x1x16x4xf32>, tensor<1x1x16xf32>
+  return %a#0 : tensor<1x1x8x4xf32>
+}
+
 // Head counts that are known at run time only: no division by zero heads.
 // CHECK-LABEL: @dynamic_heads(
 // CHECK-SAME: %[[Q:.*]]: tensor<1x8x4x16xf32>, %[[M:.*]]: tensor<1x?x16x4xf32>
