@@ -43,7 +43,8 @@ static std::string hostFeatures() {
 static llvm::Error checkFeatures(const llvm::MCSubtargetInfo &subtarget,
                                  StringRef features) {
   SmallVector<StringRef> names;
-  features.split(names, ',', -1, /*KeepEmpty=*/false);
+  if (!features.empty())
+    features.split(names, ',');
   for (StringRef feature : names) {
     if (!feature.starts_with("+") && !feature.starts_with("-"))
       return llvm::createStringError(
@@ -65,6 +66,12 @@ static llvm::Error checkBaseline(const llvm::MCSubtargetInfo &subtarget) {
     needed = {"64bit", "sse2"};
   if (subtarget.getTargetTriple().isAArch64())
     needed = {"fp-armv8", "neon"};
+  // The C interface passes and returns no float in an integer register, but a
+  // linker refuses objects of the other kind.
+  if (subtarget.getTargetTriple().isRISCV64())
+    needed = {"m", "d"};
+  if (subtarget.getTargetTriple().isLoongArch64())
+    needed = {"d"};
   for (StringRef feature : needed)
     if (!subtarget.checkFeatures(("+" + feature).str()))
       return llvm::createStringError(
@@ -73,7 +80,9 @@ static llvm::Error checkBaseline(const llvm::MCSubtargetInfo &subtarget) {
   return llvm::Error::success();
 }
 
-/// Instruction sets that have been tried. Indices have 64 bits.
+/// Instruction sets that examples/ and the pass-key models have been compiled
+/// for. Indices have 64 bits. Bytes may come in either order: compiled code
+/// reads no element by its parts, and constants are LLVM's to lay out.
 static bool isSupported(const llvm::Triple &triple) {
   switch (triple.getArch()) {
   case llvm::Triple::x86_64:
@@ -82,10 +91,17 @@ static bool isSupported(const llvm::Triple &triple) {
   case llvm::Triple::ppc64le:
   case llvm::Triple::systemz:
   case llvm::Triple::loongarch64:
-    return !triple.isX32();
+    // No 32-bit pointers on these.
+    return !triple.isX32() && triple.getEnvironment() != llvm::Triple::GNUILP32;
   default:
     return false;
   }
+}
+
+/// What every Linux of the target has, beyond what LLVM's oldest CPU does: that
+/// of RISC-V has integers only, not even a product.
+static StringRef baselineFeatures(const llvm::Triple &triple) {
+  return triple.isRISCV64() ? "+m,+a,+f,+d,+c" : "";
 }
 
 llvm::Expected<CPUTarget> CPUTarget::create(const CPUOptions &options) {
@@ -118,6 +134,7 @@ llvm::Expected<CPUTarget> CPUTarget::create(const CPUOptions &options) {
     features = hostFeatures();
   } else if (cpu.empty()) {
     cpu = triple.isX86() ? "x86-64" : "generic";
+    features = baselineFeatures(triple);
   }
   std::unique_ptr<llvm::MCSubtargetInfo> subtarget(
       target->createMCSubtargetInfo(triple, "", ""));
