@@ -17,6 +17,7 @@
 
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Location.h"
+#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
@@ -55,6 +56,22 @@ llvm::Error FirstError::explain(llvm::Error otherwise) const {
     return otherwise;
   llvm::consumeError(std::move(otherwise));
   return llvm::createStringError(text);
+}
+
+bool infini_attn::parseCommandLine(StringRef tool, int argc, char **argv,
+                                   StringRef overview) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  if (llvm::cl::ParseCommandLineOptions(argc, argv, overview, &out))
+    return true;
+  // A wrong value has been reported without the stream. The rest is
+  // "PROGRAM: TEXT.  Try: ..." and lines of advice.
+  StringRef line = StringRef(text).split('\n').first.split(": ").second;
+  line = line.split(".  Try:").first.rtrim("!.");
+  if (!line.empty())
+    llvm::errs() << tool << ": error: expected options and arguments as in "
+                 << "--help, got: " << line << "\n";
+  return false;
 }
 
 int infini_attn::reportError(StringRef tool, llvm::Error error) {

@@ -10,9 +10,9 @@
 
 #include "infini_attn/InitAll.h"
 #include "infini_attn/Target/CPU.h"
+#include "infini_attn/Target/ModuleFile.h"
 
 #include "mlir/Parser/Parser.h"
-#include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SourceMgr.h"
 
@@ -30,11 +30,11 @@ ModuleInput::ModuleInput(StringRef tool)
     : context(makeRegistry()), errors(&context, tool) {}
 
 llvm::Error ModuleInput::readFile(StringRef path) {
-  std::string message;
-  std::unique_ptr<llvm::MemoryBuffer> text = openInputFile(path, &message);
+  llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> text =
+      openModuleFile(path);
   if (!text)
-    return llvm::createStringError(message);
-  return read(std::move(text));
+    return text.takeError();
+  return read(std::move(*text));
 }
 
 llvm::Error ModuleInput::read(std::unique_ptr<llvm::MemoryBuffer> text) {

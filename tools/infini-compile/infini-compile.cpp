@@ -16,6 +16,7 @@
 #include "infini_attn/Target/CPU.h"
 #include "infini_attn/Target/ModuleInput.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/CommandLine.h"
@@ -89,6 +90,12 @@ static std::string print(ModuleOp module) {
   return text;
 }
 
+static bool definesFunction(ModuleOp module) {
+  return llvm::any_of(module.getOps<func::FuncOp>(), [](func::FuncOp function) {
+    return function.isPublic() && !function.isDeclaration();
+  });
+}
+
 /// The text or the object that --emit asks for; empty after a diagnostic.
 static llvm::Expected<llvm::SmallVector<char, 0>>
 compile(ModuleOp module, const infini_attn::CPUTarget &target) {
@@ -137,13 +144,17 @@ int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   infini_attn::exitOnFatalErrors(kTool);
   cl::HideUnrelatedOptions(category);
-  cl::ParseCommandLineOptions(
-      argc, argv,
-      "Compiles Infini-attention in MLIR for a CPU.\n\n"
-      "  infini-compile model.mlir -o model.so --emit=shared --header=model.h\n"
-      "  infini-compile model.mlir --emit=asm --mtriple=aarch64-linux-gnu\n\n"
-      "Each public function f becomes _mlir_ciface_f; the header says how to "
-      "call it.\n");
+  if (!infini_attn::parseCommandLine(
+          kTool, argc, argv,
+          "Compiles Infini-attention in MLIR for a CPU.\n\n"
+          "  infini-compile model.mlir -o model.so --emit=shared "
+          "--header=model.h\n"
+          "  infini-compile model.mlir --emit=asm "
+          "--mtriple=aarch64-linux-gnu\n\n"
+          "Each public function f becomes _mlir_ciface_f; the header says how "
+          "to "
+          "call it.\n"))
+    return 1;
   if (targetName != "cpu")
     return fail("expected --target=cpu, which is what this build has, got '" +
                 targetName + "'");
@@ -151,6 +162,10 @@ int main(int argc, char **argv) {
                 emit == Emit::LLVM || emit == Emit::Asm;
   if (!isText && outputPath == "-")
     return fail("expected -o FILE for a binary output");
+
+  if (!headerPath.empty() && headerPath == outputPath)
+    return fail("expected two files for -o and --header, got '" + outputPath +
+                "' twice");
 
   llvm::Expected<infini_attn::CPUTarget> target =
       infini_attn::CPUTarget::create({triple, cpu, features});
@@ -168,6 +183,10 @@ int main(int argc, char **argv) {
   infini_attn::ModuleInput input(kTool);
   if (llvm::Error error = input.readFile(inputPath))
     return fail(std::move(error));
+
+  bool isCode = emit != Emit::Infini && emit != Emit::Linalg;
+  if (isCode && !definesFunction(input.module()))
+    return fail("expected a public function in '" + inputPath + "', got none");
 
   std::string header;
   if (!headerPath.empty()) {

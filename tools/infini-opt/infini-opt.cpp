@@ -12,25 +12,52 @@
 //===----------------------------------------------------------------------===//
 
 #include "infini_attn/InitAll.h"
+#include "infini_attn/Target/Diagnostics.h"
+#include "infini_attn/Target/ModuleFile.h"
 
 #include "mlir/IR/DialectRegistry.h"
+#include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/raw_ostream.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/ToolOutputFile.h"
+
+static constexpr const char *kTool = "infini-opt";
+
+static int fail(const llvm::Twine &message) {
+  return mlir::infini_attn::reportError(kTool,
+                                        llvm::createStringError(message));
+}
 
 int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  mlir::infini_attn::exitOnFatalErrors(kTool);
   mlir::DialectRegistry registry;
   mlir::infini_attn::registerToolDialects(registry);
   mlir::infini_attn::registerToolPasses();
-  auto [input, output] = mlir::registerAndParseCLIOptions(
+  auto [inputPath, outputPath] = mlir::registerAndParseCLIOptions(
       argc, argv, "InfiniAttn optimizer driver\n", registry);
+  mlir::MlirOptMainConfig config =
+      mlir::MlirOptMainConfig::createFromCLOptions();
+  if (config.shouldShowDialects() || config.shouldListPasses())
+    return mlir::asMainReturnCode(
+        mlir::MlirOptMain(argc, argv, inputPath, outputPath, registry));
   // The input is mapped into memory while the output is written.
-  if (input != "-" && llvm::sys::fs::equivalent(input, output)) {
-    llvm::errs() << "infini-opt: error: expected an output file other than the "
-                    "input, got '"
-                 << output << "'\n";
+  if (inputPath != "-" && llvm::sys::fs::equivalent(inputPath, outputPath))
+    return fail("expected an output file other than the input, got '" +
+                outputPath + "'");
+  llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> input =
+      mlir::infini_attn::openModuleFile(inputPath);
+  if (!input)
+    return fail(llvm::toString(input.takeError()));
+  std::string message;
+  std::unique_ptr<llvm::ToolOutputFile> output =
+      mlir::openOutputFile(outputPath, &message);
+  if (!output)
+    return fail(message);
+  if (failed(
+          mlir::MlirOptMain(output->os(), std::move(*input), registry, config)))
     return 1;
-  }
-  return mlir::asMainReturnCode(
-      mlir::MlirOptMain(argc, argv, input, output, registry));
+  output->keep();
+  return 0;
 }

@@ -19,9 +19,12 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
 
 #include <limits>
 #ifdef __GLIBC__
@@ -106,6 +109,9 @@ static Flags &flags() {
 
 static constexpr const char *kTool = "infini-run";
 
+/// More than pay; where the system has too few, OpenMP ends the process.
+static constexpr unsigned kMaxThreads = 1024;
+
 static int fail(llvm::Error error) {
   return infini_attn::reportError(kTool, std::move(error));
 }
@@ -116,6 +122,28 @@ static Binding parseBinding(StringRef text) {
   bool isName = text.contains('=') && !name.empty() && !name.contains('/');
   return isName ? Binding{name.str(), path.str(), {}}
                 : Binding{"", text.str(), {}};
+}
+
+/// Each result has a file of its own. What is no regular file takes any number.
+static llvm::Error checkOutputs(ArrayRef<std::string> outputs) {
+  std::vector<std::string> files(outputs);
+  if (!flags().jsonPath.empty())
+    files.push_back(flags().jsonPath);
+  llvm::StringSet<> seen;
+  for (StringRef file : files) {
+    if (file.empty())
+      return llvm::createStringError("expected --output=FILE,..., got an empty "
+                                     "name");
+    llvm::SmallString<128> path(file);
+    llvm::sys::fs::make_absolute(path);
+    llvm::sys::path::remove_dots(path, /*remove_dot_dot=*/true);
+    bool isSpecial =
+        llvm::sys::fs::exists(path) && !llvm::sys::fs::is_regular_file(path);
+    if (!isSpecial && !seen.insert(path).second)
+      return llvm::createStringError("expected a file for each output, got '" +
+                                     file + "' twice");
+  }
+  return llvm::Error::success();
 }
 
 static llvm::Expected<infini::RunOptions> gatherOptions() {
@@ -130,6 +158,18 @@ static llvm::Expected<infini::RunOptions> gatherOptions() {
         Twine(flags().opName.empty() ? "none" : "both"));
   if (!flags().opName.empty() && flags().stream)
     return llvm::createStringError("expected --stream with an input file");
+  if (flags().opName.empty() && !flags().settings.empty())
+    return llvm::createStringError("expected --op=NAME with --set, got none");
+  for (cl::Option *option : {static_cast<cl::Option *>(&flags().chunk),
+                             static_cast<cl::Option *>(&flags().generate),
+                             static_cast<cl::Option *>(&flags().jsonPath)})
+    if (option->getNumOccurrences() > 0 && !flags().stream)
+      return llvm::createStringError("expected --stream with --" +
+                                     option->ArgStr + ", got none");
+  if (flags().threads > kMaxThreads)
+    return llvm::createStringError("expected --threads from 0 to " +
+                                   Twine(kMaxThreads) + ", got " +
+                                   Twine(flags().threads.getValue()));
   if (flags().repeat < 1)
     return llvm::createStringError("expected --repeat >= 1, got 0");
   if (flags().chunk < 1)
@@ -147,10 +187,16 @@ static llvm::Expected<infini::RunOptions> gatherOptions() {
                     : flags().dtype == "f16" ? DType::F16
                                              : DType::F32;
   }
-  for (StringRef input : flags().inputs)
+  for (StringRef input : flags().inputs) {
     options.inputs.push_back(parseBinding(input));
+    if (options.inputs.back().path.empty())
+      return llvm::createStringError("expected --input=[NAME=]FILE, got '" +
+                                     input + "'");
+  }
   options.weights = flags().weights;
   options.outputs.assign(flags().outputs.begin(), flags().outputs.end());
+  if (llvm::Error error = checkOutputs(options.outputs))
+    return std::move(error);
   options.repeat = flags().repeat;
   options.chunk = flags().chunk;
   options.generate = flags().generate;
@@ -232,18 +278,21 @@ int main(int argc, char **argv) {
   keepFreedMemory();
   infini_attn::exitOnFatalErrors(kTool);
   cl::HideUnrelatedOptions(flags().category);
-  cl::ParseCommandLineOptions(
-      argc, argv,
-      "Compiles Infini-attention in MLIR in this process and runs it.\n\n"
-      "  infini-run layer.mlir --entry=f --input=q=q.npy --output=o.npy\n"
-      "  infini-run lm.mlir --weights=w.safetensors --input=tokens.npy "
-      "--stream "
-      "--generate=5\n"
-      "  infini-run --op=attention --set=segment_length=128 --set=rule=delta "
-      "\\\n"
-      "    --input=q=q.npy --input=k=k.npy --input=v=v.npy --input=gate=g.npy "
-      "\\\n"
-      "    --output=o.npy,M.npy,z.npy\n");
+  if (!infini_attn::parseCommandLine(
+          kTool, argc, argv,
+          "Compiles Infini-attention in MLIR in this process and runs it.\n\n"
+          "  infini-run layer.mlir --entry=f --input=q=q.npy --output=o.npy\n"
+          "  infini-run lm.mlir --weights=w.safetensors --input=tokens.npy "
+          "--stream "
+          "--generate=5\n"
+          "  infini-run --op=attention --set=segment_length=128 "
+          "--set=rule=delta "
+          "\\\n"
+          "    --input=q=q.npy --input=k=k.npy --input=v=v.npy "
+          "--input=gate=g.npy "
+          "\\\n"
+          "    --output=o.npy,M.npy,z.npy\n"))
+    return 1;
   llvm::Expected<infini::RunOptions> options = gatherOptions();
   if (!options)
     return fail(options.takeError());

@@ -35,6 +35,10 @@ private:
   ScopedDiagnosticHandler handler;
 };
 
+/// Parses the options of a tool; false after an error of one line.
+bool parseCommandLine(llvm::StringRef tool, int argc, char **argv,
+                      llvm::StringRef overview);
+
 /// Prints `TOOL: error: TEXT` and returns the exit code, 1.
 int reportError(llvm::StringRef tool, llvm::Error error);
 
