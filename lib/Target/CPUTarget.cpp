@@ -61,15 +61,17 @@ static llvm::Error checkFeatures(const llvm::MCSubtargetInfo &subtarget,
 
 /// LLVM aborts without these, or reports errors in functions of ours.
 static llvm::Error checkBaseline(const llvm::MCSubtargetInfo &subtarget) {
-  SmallVector<StringRef> needed;
-  if (subtarget.getTargetTriple().isX86())
-    needed = {"64bit", "sse2"};
+  SmallVector<StringRef> needed, excluded;
+  if (subtarget.getTargetTriple().isX86()) {
+    needed = {"64bit", "64bit-mode", "sse2"};
+    excluded = {"x32", "32bit-mode", "16bit-mode"};
+  }
   if (subtarget.getTargetTriple().isAArch64())
     needed = {"fp-armv8", "neon"};
   // The C interface passes and returns no float in an integer register, but a
   // linker refuses objects of the other kind.
   if (subtarget.getTargetTriple().isRISCV64())
-    needed = {"m", "d"};
+    needed = {"64bit", "m", "d"};
   if (subtarget.getTargetTriple().isLoongArch64())
     needed = {"d"};
   for (StringRef feature : needed)
@@ -77,6 +79,11 @@ static llvm::Error checkBaseline(const llvm::MCSubtargetInfo &subtarget) {
       return llvm::createStringError(
           "expected a CPU with " + feature + ", got '" + subtarget.getCPU() +
           "' with features '" + subtarget.getFeatureString() + "'");
+  for (StringRef feature : excluded)
+    if (subtarget.checkFeatures(("+" + feature).str()))
+      return llvm::createStringError("expected a CPU without " + feature +
+                                     ", got features '" +
+                                     subtarget.getFeatureString() + "'");
   return llvm::Error::success();
 }
 
