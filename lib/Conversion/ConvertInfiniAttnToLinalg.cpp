@@ -14,6 +14,7 @@
 #include "Equations.h"
 
 #include "infini_attn/Conversion/Passes.h"
+#include "infini_attn/Dialect/RuntimeChecks.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -79,25 +80,6 @@ static Value defaultPosition(LinalgBuilder &b, SegmentAttentionOp op) {
   return b.createOrFold<arith::IndexCastOp>(b.getI64Type(), first);
 }
 
-/// Reports a count of \p counts outside of [0, \p limit].
-static void checkCounts(LinalgBuilder &b, Value counts, OpFoldResult limit,
-                        StringRef message) {
-  Location loc = b.getLoc();
-  Value upper = arith::IndexCastOp::create(
-      b, b.getI64Type(), getValueOrCreateConstantIndexOp(b, loc, limit));
-  Value rows = getValueOrCreateConstantIndexOp(b, loc, b.size(counts, 0));
-  Value zero = arith::ConstantIndexOp::create(b, 0),
-        one = arith::ConstantIndexOp::create(b, 1);
-  auto loop = scf::ForOp::create(b, zero, rows, one);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  Value count = tensor::ExtractOp::create(b, counts, loop.getInductionVar());
-  // Unsigned: a negative count is a large one.
-  Value inside =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::ule, count, upper);
-  cf::AssertOp::create(b, inside, message);
-}
-
 static double epsilonOf(SegmentAttentionOp) { return 0; }
 template <typename Op> static double epsilonOf(Op op) {
   return op.getEpsilon().convertToDouble();
@@ -113,9 +95,8 @@ static FailureOr<SegmentContext> makeContext(LinalgBuilder &b, Op op,
   if (failed(factor))
     return failure();
   if (op.getLengths())
-    checkCounts(
-        b, op.getLengths(), b.size(x, 2),
-        ("expected lengths between 0 and the number of " + tokens).str());
+    checkCounts(b, b.getLoc(), op.getLengths(), b.size(x, 2),
+                "expected lengths from 0 to the number of " + tokens);
   return SegmentContext{*factor, op.getLengths(), epsilonOf(op)};
 }
 
@@ -167,8 +148,8 @@ static LogicalResult convert(RewriterBase &rewriter, SegmentAttentionOp op) {
   if (failed(context))
     return failure();
   if (op.getQueryOffset())
-    checkCounts(b, op.getQueryOffset(), b.size(op.getK(), 2),
-                "expected a query_offset between 0 and the number of keys");
+    checkCounts(b, b.getLoc(), op.getQueryOffset(), b.size(op.getK(), 2),
+                "expected a query_offset from 0 to the number of keys");
   LocalOptions options;
   options.positions = {op.getQueryOffset(), defaultPosition(b, op)};
   options.scale = makeScale(b, op);

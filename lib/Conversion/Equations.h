@@ -102,10 +102,6 @@ AngleTables makeAngleTables(LinalgBuilder &b, Value frequencies,
                             OpFoldResult tokens,
                             const QueryPositions &positions);
 
-/// \p frequencies, at most one a pair of components of a head of \p width. More
-/// of them at run time are reported by an assertion and left out.
-Value boundFrequencies(LinalgBuilder &b, Value frequencies, OpFoldResult width);
-
 /// A function of one f32 in a payload.
 using Scalar = function_ref<Value(Value)>;
 

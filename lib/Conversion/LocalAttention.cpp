@@ -13,6 +13,8 @@
 
 #include "Equations.h"
 
+#include "infini_attn/Dialect/RuntimeChecks.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -72,8 +74,8 @@ public:
     queries = tensor::getMixedSizes(b, b.getLoc(), q);
     queries.pop_back();
     if (options.rotary.frequencies)
-      frequencies =
-          boundFrequencies(b, options.rotary.frequencies, b.size(q, 4));
+      frequencies = boundFrequencies(b, b.getLoc(), options.rotary.frequencies,
+                                     b.size(q, 4));
   }
 
   LocalAttention build();

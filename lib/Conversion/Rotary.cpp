@@ -15,8 +15,6 @@
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Arith/Utils/Utils.h"
-#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -75,26 +73,6 @@ AngleTables infini_attn::makeAngleTables(LinalgBuilder &b, Value frequencies,
         return {math::CosOp::create(b, angle), math::SinOp::create(b, angle)};
       });
   return {tables[0], tables[1], letters};
-}
-
-Value infini_attn::boundFrequencies(LinalgBuilder &b, Value frequencies,
-                                    OpFoldResult width) {
-  OpFoldResult pairs = b.size(frequencies, 0);
-  if (getConstantIntValue(pairs) && getConstantIntValue(width))
-    return frequencies; // verified
-  auto toValue = [&](OpFoldResult size) {
-    return getValueOrCreateConstantIndexOp(b, b.getLoc(), size);
-  };
-  Value most = arith::DivUIOp::create(b, toValue(width),
-                                      arith::ConstantIndexOp::create(b, 2));
-  Value fits =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::ule, toValue(pairs), most);
-  cf::AssertOp::create(b, fits,
-                       "expected at most Dk / 2 rotary frequencies, got more");
-  Value bounded = arith::MinUIOp::create(b, toValue(pairs), most);
-  return tensor::ExtractSliceOp::create(
-      b, frequencies, Sizes{b.getIndexAttr(0)}, Sizes{bounded},
-      Sizes{b.getIndexAttr(1)});
 }
 
 Value infini_attn::rotate(LinalgBuilder &b, RotaryStyle style,

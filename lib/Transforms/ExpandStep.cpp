@@ -14,6 +14,7 @@
 #include "ReplaceEmpty.h"
 #include "StepExpander.h"
 
+#include "infini_attn/Dialect/RuntimeChecks.h"
 #include "infini_attn/Transforms/Passes.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -60,20 +61,6 @@ Value StepExpander::chunkTokens() {
   return tokens;
 }
 
-Value StepExpander::boundedFrequencies() {
-  Value frequencies = op.getRotaryFrequencies();
-  Sizes pairs{tensor::getMixedSize(b, b.getLoc(), frequencies, 0)};
-  OpFoldResult width = tensor::getMixedSize(b, b.getLoc(), op.getKeys(), 3);
-  if (getConstantIntValue(pairs[0]) && getConstantIntValue(width))
-    return frequencies; // verified (C10)
-  Value have = getValueOrCreateConstantIndexOp(b, b.getLoc(), pairs[0]);
-  Value most = arith::DivUIOp::create(
-      b, getValueOrCreateConstantIndexOp(b, b.getLoc(), width), constant(2));
-  check(isAtMost(have, most),
-        "expected no more rotary frequencies than half of the key width");
-  return slice(frequencies, 0, b.getIndexAttr(0), min(have, most));
-}
-
 Value StepExpander::boundedCount(Value tensor, Value last,
                                  const Twine &message) {
   Value count = arith::IndexCastOp::create(
@@ -96,7 +83,9 @@ Value StepExpander::segmentsTouched(Value begin, Value end) {
 SmallVector<Value> StepExpander::expand() {
   Value tokens = chunkTokens();
   if (op.getRotaryFrequencies())
-    frequencies = boundedFrequencies();
+    frequencies =
+        boundFrequencies(b, b.getLoc(), op.getRotaryFrequencies(),
+                         tensor::getMixedSize(b, b.getLoc(), op.getKeys(), 3));
   Value begin = boundedCount(op.getCount(), constant(length - 1),
                              "expected count from 0 to " + Twine(length - 1));
   Value valid = tokens;

@@ -11,6 +11,7 @@
 #include "SizeChecks.h"
 
 #include "infini_attn/Dialect/InfiniAttn.h"
+#include "infini_attn/Dialect/RuntimeChecks.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -59,7 +60,7 @@ static void checkAllCounts(OpBuilder &b, Operation *op) {
   auto tokens = [&](Value tensor) {
     return tensor::getMixedSize(b, loc, tensor, 2);
   };
-  auto check = [&](Value counts, OpFoldResult limit, StringRef message) {
+  auto check = [&](Value counts, OpFoldResult limit, const Twine &message) {
     if (counts)
       checkCounts(b, loc, counts, limit, message);
   };
@@ -69,9 +70,9 @@ static void checkAllCounts(OpBuilder &b, Operation *op) {
       .Case<SegmentAttentionOp>([&](auto attention) {
         OpFoldResult keys = tokens(attention.getK());
         check(attention.getLengths(), keys,
-              "expected lengths between 0 and the number of keys");
+              "expected lengths from 0 to the number of keys");
         check(attention.getQueryOffset(), keys,
-              "expected a query_offset between 0 and the number of keys");
+              "expected a query_offset from 0 to the number of keys");
       })
       .Case<MemoryRetrieveOp>([&](auto retrieve) {
         check(retrieve.getLengths(), tokens(retrieve.getQ()), lengths);
@@ -80,7 +81,7 @@ static void checkAllCounts(OpBuilder &b, Operation *op) {
         check(step.getLengths(), tokens(step.getK()), lengths);
         int64_t last = step.getSegmentLength() - 1;
         check(step.getCount(), b.getIndexAttr(last),
-              "expected count from 0 to " + std::to_string(last));
+              "expected count from 0 to " + Twine(last));
       })
       .Case<MemoryUpdateOp, SegmentOp, AttentionOp, MemoryScanOp>(
           [&](auto other) {

@@ -12,9 +12,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "ReplaceEmpty.h"
-#include "SizeChecks.h"
 
 #include "infini_attn/Dialect/InfiniAttn.h"
+#include "infini_attn/Dialect/RuntimeChecks.h"
 #include "infini_attn/Transforms/Passes.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"

@@ -18,7 +18,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -199,23 +198,4 @@ Value infini_attn::checkSizes(OpBuilder &builder, Operation *op) {
     checks.shape(operand);
   checks.groups();
   return checks.result();
-}
-
-void infini_attn::checkCounts(OpBuilder &builder, Location loc, Value counts,
-                              OpFoldResult limit, StringRef message) {
-  ImplicitLocOpBuilder b(loc, builder);
-  auto toValue = [&](OpFoldResult size) {
-    return getValueOrCreateConstantIndexOp(b, loc, size);
-  };
-  Value zero = arith::ConstantIndexOp::create(b, 0);
-  Value one = arith::ConstantIndexOp::create(b, 1);
-  Value rows = toValue(tensor::getMixedSize(b, loc, counts, 0));
-  Value last = arith::IndexCastOp::create(b, b.getI64Type(), toValue(limit));
-  auto loop = scf::ForOp::create(b, zero, rows, one);
-  b.setInsertionPointToStart(loop.getBody());
-  Value count = tensor::ExtractOp::create(b, counts, loop.getInductionVar());
-  // Unsigned: a negative count is a large one.
-  Value inside =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::ule, count, last);
-  cf::AssertOp::create(b, inside, message);
 }

@@ -24,11 +24,6 @@ namespace mlir::infini_attn {
 /// Hkv. Returns whether all hold (i1), or null where the types tell.
 Value checkSizes(OpBuilder &builder, Operation *op);
 
-/// Emits a `cf.assert` with \p message on each element of \p counts, a tensor
-/// of one i64 a batch row: from 0 to \p limit.
-void checkCounts(OpBuilder &builder, Location loc, Value counts,
-                 OpFoldResult limit, StringRef message);
-
 } // namespace mlir::infini_attn
 
 #endif // INFINI_ATTN_LIB_TRANSFORMS_SIZECHECKS_H

@@ -83,8 +83,6 @@ private:
 
   /// Tokens of the chunk: of q, k, v and o, which must agree.
   Value chunkTokens();
-  /// The frequencies, of no more pairs than a key has.
-  Value boundedFrequencies();
   /// The one element of a tensor of counts, made to be at most `last`.
   Value boundedCount(Value tensor, Value last, const Twine &message);
   Value segmentsTouched(Value begin, Value end);

@@ -87,8 +87,8 @@ func.func @rounded(%q: tensor<1x1x8x16xf32>, %k: tensor<1x1x8x16xf32>, %v: tenso
 // CHECK-LABEL: @lengths(
 // CHECK-SAME: %[[V:[a-z0-9]*]]: tensor<2x1x8x4xf32>, %[[OFFSET:.*]]: tensor<2xi64>, %[[LENGTHS:.*]]: tensor<2xi64>)
 func.func @lengths(%q: tensor<2x1x2x16xf32>, %k: tensor<2x1x8x16xf32>, %v: tensor<2x1x8x4xf32>, %offset: tensor<2xi64>, %n: tensor<2xi64>) -> tensor<2x1x2x4xf32> {
-  // CHECK: cf.assert %{{.*}}, "expected lengths between 0 and the number of keys"
-  // CHECK: cf.assert %{{.*}}, "expected a query_offset between 0 and the number of keys"
+  // CHECK: cf.assert %{{.*}}, "expected lengths from 0 to the number of keys"
+  // CHECK: cf.assert %{{.*}}, "expected a query_offset from 0 to the number of keys"
   // CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[OFFSET]], %[[LENGTHS]] :
   // CHECK: %[[POSITION:.*]] = arith.addi
   // CHECK: %[[CAUSAL:.*]] = arith.cmpi sle, %{{.*}}, %[[POSITION]]

@@ -198,7 +198,7 @@ func.func @partial_rotary(%q: tensor<?x4x?x32xf32>,
 // A number of frequencies that is not known is checked when it is.
 
 // CHECK-LABEL: func.func @any_rotary(
-// CHECK: cf.assert {{.*}}, "expected no more rotary frequencies than half of the key width"
+// CHECK: cf.assert {{.*}}, "expected at most Dk / 2 rotary frequencies, got more"
 func.func @any_rotary(%q: tensor<?x4x?x32xf32>,
     %k: tensor<?x2x?x32xf32>,
     %v: tensor<?x2x?x16xf32>,

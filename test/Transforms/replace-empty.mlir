@@ -24,7 +24,7 @@ func.func @no_queries(%q: tensor<1x2x0x4xf32>, %k: tensor<1x1x5x4xf32>, %v: tens
 // CHECK-LABEL: @no_keys(
 // CHECK-SAME: %[[Q:[a-z0-9]+]]: tensor<1x2x?x4xbf16>
 // CHECK-NOT: infini_attn
-// CHECK: cf.assert %{{.*}}, "expected lengths between 0 and the number of keys"
+// CHECK: cf.assert %{{.*}}, "expected lengths from 0 to the number of keys"
 // CHECK: %[[ZERO:.*]] = arith.constant 0.0{{.*}} : bf16
 // CHECK: %[[O:.*]] = linalg.fill ins(%[[ZERO]]
 // CHECK: %[[INFINITY:.*]] = arith.constant 0xFF800000 : f32

@@ -15,7 +15,6 @@
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 namespace mlir::infini_attn::cpu {
 #define GEN_PASS_DEF_INFINIATTNEXPANDRESHAPES

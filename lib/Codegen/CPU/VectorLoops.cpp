@@ -66,7 +66,7 @@ private:
   void emitTile(Value row, int64_t rows, Value column, int64_t columns,
                 Value mask);
   void emitReduceTile(Value row, int64_t rows);
-  Accumulators emitReductions(ArrayRef<unsigned> dims, Accumulators init,
+  Accumulators emitReductions(ArrayRef<unsigned> dims, ArrayRef<Value> init,
                               function_ref<Accumulators(ArrayRef<Value>)> body);
   Value combineLanes(Operation *combiner, Value vector);
   Value combine(Operation *combiner, Value lhs, Value rhs);
@@ -209,7 +209,7 @@ void LoopEmitter::emitRows(Value rowFrom, Value rowTo, Value column,
 }
 
 Accumulators
-LoopEmitter::emitReductions(ArrayRef<unsigned> dims, Accumulators init,
+LoopEmitter::emitReductions(ArrayRef<unsigned> dims, ArrayRef<Value> init,
                             function_ref<Accumulators(ArrayRef<Value>)> body) {
   if (dims.empty())
     return body(init);
@@ -266,12 +266,12 @@ void LoopEmitter::emitTile(Value row, int64_t rows, Value column,
               b, b.getZeroAttr(
                      payload.vectorOf(getElementTypeOrSelf(init.get()))));
   }
-  accumulators = emitReductions(reductions, std::move(accumulators),
-                                [&](ArrayRef<Value> carried) {
-                                  Accumulators next(carried);
-                                  payload.evaluate(tile, next);
-                                  return next;
-                                });
+  accumulators =
+      emitReductions(reductions, accumulators, [&](ArrayRef<Value> carried) {
+        Accumulators next(carried);
+        payload.evaluate(tile, next);
+        return next;
+      });
 
   size_t i = 0;
   for (OpOperand &init : op.getDpsInitsMutable())

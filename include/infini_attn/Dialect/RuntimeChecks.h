@@ -1,0 +1,35 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of the InfiniAttn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// Checks that lowered code makes of operands whose values or sizes only run
+/// time tells. Each is a `cf.assert`, after which the code is safe all the
+/// same.
+///
+//===----------------------------------------------------------------------===//
+
+#ifndef INFINI_ATTN_DIALECT_RUNTIMECHECKS_H
+#define INFINI_ATTN_DIALECT_RUNTIMECHECKS_H
+
+#include "mlir/IR/Builders.h"
+
+namespace mlir::infini_attn {
+
+/// Checks, with \p message, that each element of \p counts, a tensor of one
+/// i64 a batch row, is from 0 to \p limit.
+void checkCounts(OpBuilder &builder, Location loc, Value counts,
+                 OpFoldResult limit, const Twine &message);
+
+/// \p frequencies, at most one a pair of components of a head of \p width. More
+/// of them are reported and left out.
+Value boundFrequencies(OpBuilder &builder, Location loc, Value frequencies,
+                       OpFoldResult width);
+
+} // namespace mlir::infini_attn
+
+#endif // INFINI_ATTN_DIALECT_RUNTIMECHECKS_H
