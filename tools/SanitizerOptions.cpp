@@ -15,6 +15,7 @@
 /// headers: here it poisons, in libMLIR.so, which has no instrumentation, it
 /// does not take that back, and the sanitizer would report memory that is in
 /// use.
+// NOLINTNEXTLINE(bugprone-reserved-identifier): the sanitizer's name for it.
 extern "C" const char *__asan_default_options() {
   return "allow_user_poisoning=0";
 }

@@ -16,7 +16,8 @@
 using namespace mlir;
 using namespace mlir::infini_attn;
 
-StringRef infini_attn::getStateName(unsigned tensor) {
+/// The name of a StateTensor, without what it is the state of.
+static StringRef getStateName(unsigned tensor) {
   static constexpr StringLiteral names[] = {
       "memory", "normalizer", "pending_memory", "pending_normalizer",
       "keys",   "values",     "count"};

@@ -34,9 +34,6 @@ enum StateTensor : unsigned {
   kStateTensors
 };
 
-/// Their names, without what they are the state of.
-StringRef getStateName(unsigned tensor);
-
 /// The types of the state of \p op; a diagnostic where sizes other than the
 /// batch are not static.
 FailureOr<SmallVector<Type>> getStateTypes(AttentionOp op);

@@ -178,14 +178,14 @@ LogicalResult TokenDimensions::visitSlice(OffsetSizeAndStrideOpInterface op,
     isAll |= count && lookup(count.getSource()) &&
              count.getConstantIndex() == lookup(count.getSource());
   }
-  auto kind = llvm::find(kept, *dim);
-  if (!isAll || kind == kept.end() ||
+  auto *place = llvm::find(kept, *dim);
+  if (!isAll || place == kept.end() ||
       !isConstantIntValue(op.getMixedOffsets()[*dim], 0) ||
       !isConstantIntValue(op.getMixedStrides()[*dim], 1))
     return mixes(op, "a part of the tokens");
   if (failed(set(op, whole, *dim)))
     return failure();
-  return set(op, part, kind - kept.begin());
+  return set(op, part, place - kept.begin());
 }
 
 LogicalResult TokenDimensions::visitUnknown(Operation *op) {

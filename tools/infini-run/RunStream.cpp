@@ -15,7 +15,6 @@
 
 #include "infini_attn/IO/OutputFile.h"
 
-#include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
@@ -23,7 +22,6 @@
 #include <chrono>
 #include <cmath>
 #include <sys/resource.h>
-#include <unistd.h>
 
 using namespace llvm;
 using namespace infini;

@@ -80,7 +80,7 @@ struct ParallelToRuntime
     });
     unsigned number = 0;
     for (scf::ParallelOp loop : loops)
-      outline(module, loop, number++);
+      outline(loop, number++);
     if (!loops.empty() && !module.lookupSymbol(kParallelFor)) {
       OpBuilder b = OpBuilder::atBlockBegin(module.getBody());
       Type pointer = LLVM::LLVMPointerType::get(&getContext());
@@ -91,7 +91,7 @@ struct ParallelToRuntime
     }
   }
 
-  void outline(ModuleOp module, scf::ParallelOp loop, unsigned number) {
+  void outline(scf::ParallelOp loop, unsigned number) {
     auto parent = loop->getParentOfType<func::FuncOp>();
     MLIRContext *context = &getContext();
     LowerToLLVMOptions options(context);
