@@ -135,8 +135,9 @@ static llvm::Error checkOutputs(ArrayRef<std::string> outputs) {
       return llvm::createStringError("expected --output=FILE,..., got an empty "
                                      "name");
     llvm::SmallString<128> path(file);
-    // Without a working directory all names are as they were given.
-    (void)llvm::sys::fs::make_absolute(path);
+    // Without a working directory all names stay as they were given.
+    if (llvm::sys::fs::make_absolute(path))
+      path = file;
     llvm::sys::path::remove_dots(path, /*remove_dot_dot=*/true);
     bool isSpecial =
         llvm::sys::fs::exists(path) && !llvm::sys::fs::is_regular_file(path);
