@@ -6,17 +6,14 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "InputFile.h"
+
 #include "infini_attn/IO/Array.h"
 
-#include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/Endian.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/raw_ostream.h"
-
-#include <cstring>
-#include <sys/stat.h>
-#include <unistd.h>
 
 using namespace llvm;
 using namespace infini;
@@ -25,55 +22,13 @@ static constexpr StringLiteral kMagic("\x93NUMPY");
 /// numpy itself refuses longer headers.
 static constexpr uint64_t kMaxHeader = 65536;
 
-static Error fail(StringRef path, const Twine &message) {
-  return createStringError(path + ": " + message);
-}
-
 namespace {
-/// A read-only file of known size.
-struct File {
-  int descriptor = -1;
-  uint64_t size = 0;
-  std::string path;
-
-  /// Reads exactly \p count bytes at \p offset.
-  Error read(char *into, uint64_t count, uint64_t offset) const {
-    while (count > 0) {
-      ssize_t got = ::pread(descriptor, into, count, offset);
-      if (got < 0)
-        return fail(path, Twine("expected to read the file, got: ") +
-                              std::strerror(errno));
-      if (got == 0)
-        return fail(path, "expected " + Twine(count) +
-                              " more bytes, got the end of the file");
-      into += got;
-      offset += got;
-      count -= got;
-    }
-    return Error::success();
-  }
-};
-
 struct Header {
   DType type;
   SmallVector<int64_t> shape;
   uint64_t dataOffset;
 };
 } // namespace
-
-static Expected<File> openFile(StringRef path) {
-  File file;
-  file.path = path.str();
-  if (std::error_code code = sys::fs::openFileForRead(path, file.descriptor))
-    return fail(path, "expected a file, got: " + code.message());
-  struct stat status;
-  if (::fstat(file.descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
-    ::close(file.descriptor);
-    return fail(path, "expected a regular file");
-  }
-  file.size = status.st_size;
-  return file;
-}
 
 /// The text after `'key':` in the Python dictionary of a header.
 static Expected<StringRef> field(StringRef path, StringRef text,
@@ -88,13 +43,13 @@ static Expected<StringRef> field(StringRef path, StringRef text,
   return rest.ltrim();
 }
 
-static Expected<Header> parseHeader(const File &file) {
-  StringRef path = file.path;
+static Expected<Header> parseHeader(const InputFile &file) {
+  StringRef path = file.path();
   char start[12] = {};
-  if (file.size < 10)
+  if (file.size() < 10)
     return fail(path,
-                "expected an npy file, got " + Twine(file.size) + " bytes");
-  if (Error error = file.read(start, std::min<uint64_t>(file.size, 12), 0))
+                "expected an npy file, got " + Twine(file.size()) + " bytes");
+  if (Error error = file.read(start, std::min<uint64_t>(file.size(), 12), 0))
     return error;
   if (StringRef(start, kMagic.size()) != kMagic)
     return fail(path, "expected an npy file, got another format");
@@ -106,7 +61,7 @@ static Expected<Header> parseHeader(const File &file) {
                                : support::endian::read32le(start + 8);
   Header header;
   header.dataOffset = 8 + lengthBytes + length;
-  if (length > kMaxHeader || header.dataOffset > file.size)
+  if (length > kMaxHeader || header.dataOffset > file.size())
     return fail(path, "expected an npy header inside of the file, got one of " +
                           Twine(length) + " bytes");
   std::string buffer(length, '\0');
@@ -160,18 +115,17 @@ static Expected<Header> parseHeader(const File &file) {
   if (!count)
     return fail(path, toString(count.takeError()));
   uint64_t bytes = *count * sizeOf(header.type);
-  if (file.size - header.dataOffset < bytes)
+  if (file.size() - header.dataOffset < bytes)
     return fail(path, "expected " + Twine(bytes) + " bytes of data for " +
                           describe(header.shape, header.type) + ", got " +
-                          Twine(file.size - header.dataOffset));
+                          Twine(file.size() - header.dataOffset));
   return header;
 }
 
 Expected<Array> infini::readNpy(StringRef path) {
-  Expected<File> file = openFile(path);
+  Expected<InputFile> file = InputFile::open(path);
   if (!file)
     return file.takeError();
-  auto close = scope_exit([&] { ::close(file->descriptor); });
   Expected<Header> header = parseHeader(*file);
   if (!header)
     return header.takeError();
@@ -210,36 +164,26 @@ Error infini::writeNpy(raw_ostream &out, const Array &array) {
 }
 
 Expected<TokenFile> TokenFile::open(StringRef path) {
-  Expected<File> file = openFile(path);
+  Expected<InputFile> file = InputFile::open(path);
   if (!file)
     return file.takeError();
-  TokenFile tokens;
-  tokens.descriptor = file->descriptor;
-  tokens.path = path.str();
   Expected<Header> header = parseHeader(*file);
   if (!header)
     return header.takeError();
   if (header->type != DType::I32 || header->shape.size() != 2)
     return fail(path, "expected tokens ?x?xi32, got " +
                           describe(header->shape, header->type));
-  if (Expected<int64_t> count = countElements(header->shape, header->type);
-      !count)
-    return fail(path, toString(count.takeError()));
+  TokenFile tokens;
+  tokens.file = std::make_unique<InputFile>(std::move(*file));
   tokens.offset = header->dataOffset;
   tokens.rowCount = header->shape[0];
   tokens.tokenCount = header->shape[1];
   return tokens;
 }
 
-TokenFile::TokenFile(TokenFile &&other)
-    : descriptor(std::exchange(other.descriptor, -1)), offset(other.offset),
-      rowCount(other.rowCount), tokenCount(other.tokenCount),
-      path(std::move(other.path)) {}
-
-TokenFile::~TokenFile() {
-  if (descriptor >= 0)
-    ::close(descriptor);
-}
+TokenFile::TokenFile() = default;
+TokenFile::TokenFile(TokenFile &&other) = default;
+TokenFile::~TokenFile() = default;
 
 Expected<Array> TokenFile::read(int64_t begin, int64_t count) const {
   Expected<Array> array = Array::create(DType::I32, {rowCount, count});
@@ -248,10 +192,9 @@ Expected<Array> TokenFile::read(int64_t begin, int64_t count) const {
   // A hostile header may promise any number of rows of nothing.
   if (count == 0)
     return array;
-  File file{descriptor, 0, path};
   for (int64_t row = 0; row < rowCount; ++row)
-    if (Error error = file.read(array->data.get() + row * count * 4, count * 4,
-                                offset + (row * tokenCount + begin) * 4))
+    if (Error error = file->read(array->data.get() + row * count * 4, count * 4,
+                                 offset + (row * tokenCount + begin) * 4))
       return error;
   return array;
 }

@@ -6,28 +6,50 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "InputFile.h"
+
 #include "infini_attn/IO/Array.h"
 
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/JSON.h"
-#include "llvm/Support/MemoryBuffer.h"
-
-#include <cstring>
 
 using namespace llvm;
 using namespace infini;
 
-static Error fail(StringRef path, const Twine &message) {
-  return createStringError(path + ": " + message);
+/// As in the format's own library.
+static constexpr uint64_t kMaxHeader = 100'000'000;
+/// The format has three levels: the header, a tensor, its shape.
+static constexpr unsigned kMaxDepth = 16;
+
+/// Whether brackets nest deeper than the format has any use for. The parser
+/// descends into each of them, on a stack that ends.
+static bool nestsTooDeep(StringRef json) {
+  unsigned depth = 0;
+  bool isString = false;
+  for (size_t at = 0; at < json.size(); ++at) {
+    char c = json[at];
+    if (c == '"')
+      isString = !isString;
+    else if (isString)
+      at += c == '\\';
+    else if (c == '[' || c == '{')
+      ++depth;
+    else if (c == ']' || c == '}')
+      depth -= depth > 0;
+    if (depth > kMaxDepth)
+      return true;
+  }
+  return false;
 }
 
 /// One entry of the header: {"dtype": ..., "shape": [...], "data_offsets": [b,
-/// e]}.
-static Expected<Array> readTensor(StringRef path, StringRef name,
-                                  const json::Value &value, StringRef data) {
+/// e]}, counted from \p dataOffset.
+static Expected<Array> readTensor(const InputFile &file, uint64_t dataOffset,
+                                  StringRef name, const json::Value &value) {
   auto wrong = [&](const Twine &message) {
-    return fail(path, "tensor '" + name.take_front(80) + "': " + message);
+    return fail(file.path(),
+                "tensor '" + name.take_front(80) + "': " + message);
   };
   const json::Object *entry = value.getAsObject();
   if (!entry)
@@ -60,7 +82,7 @@ static Expected<Array> readTensor(StringRef path, StringRef name,
     return wrong(toString(count.takeError()));
   std::optional<uint64_t> begin = (*offsets)[0].getAsUINT64(),
                           end = (*offsets)[1].getAsUINT64();
-  if (!begin || !end || *begin > *end || *end > data.size())
+  if (!begin || !end || *begin > *end || *end > file.size() - dataOffset)
     return wrong("expected data_offsets inside of the file");
   if (*end - *begin != static_cast<uint64_t>(*count * sizeOf(*type)))
     return wrong("expected " + Twine(*count * sizeOf(*type)) +
@@ -69,25 +91,37 @@ static Expected<Array> readTensor(StringRef path, StringRef name,
   Expected<Array> array = Array::create(*type, sizes);
   if (!array)
     return wrong(toString(array.takeError()));
-  std::memcpy(array->data.get(), data.data() + *begin, *end - *begin);
+  if (Error error =
+          file.read(array->data.get(), *end - *begin, dataOffset + *begin))
+    return error;
   return array;
 }
 
 Expected<StringMap<Array>> infini::readSafetensors(StringRef path) {
-  ErrorOr<std::unique_ptr<MemoryBuffer>> buffer = MemoryBuffer::getFile(
-      path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  if (!buffer)
-    return fail(path, "expected a file, got: " + buffer.getError().message());
-  StringRef bytes = (*buffer)->getBuffer();
-  if (bytes.size() < 8)
+  Expected<InputFile> file = InputFile::open(path);
+  if (!file)
+    return file.takeError();
+  if (file->size() < 8)
     return fail(path, "expected a safetensors file, got " +
-                          Twine(bytes.size()) + " bytes");
-  uint64_t length = support::endian::read64le(bytes.data());
-  if (length > bytes.size() - 8)
+                          Twine(file->size()) + " bytes");
+  char start[8];
+  if (Error error = file->read(start, sizeof(start), 0))
+    return error;
+  uint64_t length = support::endian::read64le(start);
+  if (length > file->size() - 8)
     return fail(path, "expected a safetensors header inside of the file, got "
                       "one of " +
                           Twine(length) + " bytes");
-  Expected<json::Value> header = json::parse(bytes.substr(8, length));
+  if (length > kMaxHeader)
+    return fail(path, "expected a safetensors header of at most " +
+                          Twine(kMaxHeader) + " bytes, got " + Twine(length));
+  std::string text(length, '\0');
+  if (Error error = file->read(text.data(), length, 8))
+    return error;
+  if (nestsTooDeep(text))
+    return fail(path, "expected a JSON header nested at most " +
+                          Twine(kMaxDepth) + " deep, got more");
+  Expected<json::Value> header = json::parse(text);
   if (!header)
     return fail(path,
                 "expected a JSON header, got: " + toString(header.takeError()));
@@ -99,8 +133,7 @@ Expected<StringMap<Array>> infini::readSafetensors(StringRef path) {
     StringRef name = key;
     if (name == "__metadata__")
       continue;
-    Expected<Array> tensor =
-        readTensor(path, name, value, bytes.drop_front(8 + length));
+    Expected<Array> tensor = readTensor(*file, 8 + length, name, value);
     if (!tensor)
       return tensor.takeError();
     tensors[name] = std::move(*tensor);

@@ -41,6 +41,8 @@ def files():
     for begin, end in ((0, 9), (4, 8), (8, 0), (-8, 0), (0, 1 << 62)):
         yield safetensors({"a": tensor("F32", [2], begin, end)}, bytes(8))
     yield safetensors({"a": tensor("F32", [1 << 62, 1 << 62], 0, 8)}, bytes(8))
+    yield safetensors({"__metadata__": json.loads("[" * 20 + "]" * 20)}, b"")
+    yield safetensors({'"[\\': tensor("F32", [2], 0, 8)}, bytes(8))
 
 
 def main():

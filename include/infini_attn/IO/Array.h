@@ -28,6 +28,8 @@
 
 namespace infini {
 
+class InputFile;
+
 enum class DType { F32, F64, F16, BF16, I32, I64 };
 
 /// Bytes of an element.
@@ -84,13 +86,13 @@ public:
   llvm::Expected<Array> read(int64_t begin, int64_t count) const;
 
 private:
-  TokenFile() = default;
-  int descriptor = -1;
+  TokenFile();
+  std::unique_ptr<InputFile> file;
   int64_t offset = 0, rowCount = 0, tokenCount = 0;
-  std::string path;
 };
 
-/// The tensors of a .safetensors file, by name.
+/// The tensors of a .safetensors file, by name. Its header has at most 100 MB,
+/// as in the format's own library.
 llvm::Expected<llvm::StringMap<Array>> readSafetensors(llvm::StringRef path);
 
 } // namespace infini

@@ -3,6 +3,7 @@
 usage: hostile_files.py FOLDER MODEL
 """
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -48,7 +49,8 @@ SAFETENSORS = {
     "length_beyond": tensors({"a": ENTRY}, bytes(24), length=1 << 20),
     "length_huge": tensors({"a": ENTRY}, bytes(24), length=(1 << 64) - 1),
     "no_json": tensors(b"{'a': 1}", bytes(24)),
-    "deep_json": tensors(b"[" * 5000, bytes(24)),
+    "deep_json": tensors(b"[" * 100_000 + b"]" * 100_000),
+    "deep_metadata": tensors(b'{"__metadata__": ' + b'{"a": ' * 16 + b"1" + b"}" * 17),
     "no_object": tensors([1, 2], bytes(24)),
     "no_entry": tensors({"a": 3}, bytes(24)),
     "no_offsets": tensors({"a": {"dtype": "F32", "shape": [2, 3]}}, bytes(24)),
@@ -84,3 +86,10 @@ run("npy missing", f"--input={folder}/missing.npy")
 run("npy folder", f"--input={folder}")
 run("safetensors missing", f"--weights={folder}/missing.safetensors")
 run("safetensors folder", f"--weights={folder}")
+run("safetensors device", "--weights=/dev/zero")
+with open(folder / "header_long.safetensors", "wb") as file:
+    file.write(tensors(b"", length=100_000_001))
+    file.truncate(100_000_009)  # without data on the disk
+run("safetensors header_long", f"--weights={file.name}")
+os.mkfifo(folder / "pipe")
+run("npy pipe", f"--input={folder}/pipe")
