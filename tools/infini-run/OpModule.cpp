@@ -24,7 +24,7 @@ namespace {
 /// The operands of an operation, in the order of its text.
 struct OpForm {
   SmallVector<StringRef> required;
-  /// keyword(operands): present where the first of them is.
+  /// keyword(operands): all of them or none.
   SmallVector<std::pair<StringRef, SmallVector<StringRef>>> clauses;
   /// In destination style; zeros where no file is given.
   SmallVector<StringRef> inits;
@@ -137,6 +137,7 @@ public:
                     int64_t segmentLength);
 
 private:
+  Error checkClauses();
   SmallVector<StringRef> names() const;
   const SmallVector<int64_t> &shape(StringRef name) {
     return operands.find(name)->second.shape;
@@ -155,6 +156,20 @@ SmallVector<StringRef> OpWriter::names() const {
     append_range(all, clause.second);
   append_range(all, form.inits);
   return all;
+}
+
+/// An optional clause has all of its operands or none.
+Error OpWriter::checkClauses() {
+  for (const auto &clause : form.clauses) {
+    SmallVector<StringRef> given, missing;
+    for (StringRef name : clause.second)
+      (operands.count(name) ? given : missing).push_back(name);
+    if (!given.empty() && !missing.empty())
+      return createStringError("expected --input=" + missing[0] +
+                               "=FILE beside " + given[0] + " of " + op +
+                               ", got none");
+  }
+  return Error::success();
 }
 
 Error OpWriter::readShapes(MutableArrayRef<Binding> inputs,
@@ -178,7 +193,7 @@ Error OpWriter::readShapes(MutableArrayRef<Binding> inputs,
     operands[input.name] = {array->shape, type};
     input.array = std::move(*array);
   }
-  return Error::success();
+  return checkClauses();
 }
 
 /// Zeros for the state and the inits that no file was given for.
