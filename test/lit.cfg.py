@@ -16,5 +16,6 @@ llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)
 llvm_config.with_environment("PATH", config.infini_tools_dir, append_path=True)
 config.substitutions.append(("%python", config.python_executable))
 config.substitutions.append(("%infini_lib", config.infini_lib_dir))
+config.substitutions.append(("%openmp", f"{config.openmp_library} -Wl,-rpath,{os.path.dirname(config.openmp_library)}"))
 if config.sanitized:
     config.available_features.add("asan")

@@ -6,6 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Weak.h"
+
 #include "infini_attn/Runtime/Runtime.h"
 
 #include <atomic>
@@ -20,11 +22,11 @@ static void giveUp(size_t bytes) {
 
 static std::atomic<void (*)(size_t)> outOfMemory{giveUp};
 
-void infini_set_out_of_memory(void (*handler)(size_t bytes)) {
+INFINI_WEAK void infini_set_out_of_memory(void (*handler)(size_t bytes)) {
   outOfMemory = handler ? handler : giveUp;
 }
 
-void *infini_malloc(size_t bytes) {
+INFINI_WEAK void *infini_malloc(size_t bytes) {
   void *memory = malloc(bytes);
   // malloc(0) may be null where all is well.
   if (!memory && bytes > 0)
@@ -32,7 +34,7 @@ void *infini_malloc(size_t bytes) {
   return memory;
 }
 
-void *infini_calloc(size_t count, size_t size) {
+INFINI_WEAK void *infini_calloc(size_t count, size_t size) {
   void *memory = calloc(count, size);
   if (!memory && count > 0 && size > 0)
     outOfMemory.load()(count > SIZE_MAX / size ? SIZE_MAX : count * size);

@@ -6,6 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Weak.h"
+
 #include "infini_attn/Runtime/Runtime.h"
 
 #include <atomic>
@@ -13,10 +15,12 @@
 /// Points to the first message; its text is a constant of the compiled code.
 static std::atomic<const char *> firstError{nullptr};
 
-void infini_check(int32_t ok, const char *message) {
+INFINI_WEAK void infini_check(int32_t ok, const char *message) {
   const char *none = nullptr;
   if (!ok)
     firstError.compare_exchange_strong(none, message);
 }
 
-const char *infini_last_error(void) { return firstError.exchange(nullptr); }
+INFINI_WEAK const char *infini_last_error(void) {
+  return firstError.exchange(nullptr);
+}

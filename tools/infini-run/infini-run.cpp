@@ -109,9 +109,6 @@ static Flags &flags() {
 
 static constexpr const char *kTool = "infini-run";
 
-/// More than pay; where the system has too few, OpenMP ends the process.
-static constexpr unsigned kMaxThreads = 1024;
-
 static int fail(llvm::Error error) {
   return infini_attn::reportError(kTool, std::move(error));
 }
@@ -168,9 +165,9 @@ static llvm::Expected<infini::RunOptions> gatherOptions() {
     if (option->getNumOccurrences() > 0 && !flags().stream)
       return llvm::createStringError("expected --stream with --" +
                                      option->ArgStr + ", got none");
-  if (flags().threads > kMaxThreads)
+  if (flags().threads > INFINI_MAX_THREADS)
     return llvm::createStringError("expected --threads from 0 to " +
-                                   Twine(kMaxThreads) + ", got " +
+                                   Twine(INFINI_MAX_THREADS) + ", got " +
                                    Twine(flags().threads.getValue()));
   if (flags().repeat < 1)
     return llvm::createStringError("expected --repeat >= 1, got 0");

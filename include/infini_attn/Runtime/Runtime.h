@@ -9,8 +9,11 @@
 /// \file
 /// What compiled code calls, and what a host asks of it. C.
 ///
-/// A host program may define infini_parallel_for, infini_check and the two
-/// allocators itself; the ones of this library are then not linked.
+/// Each function here is a weak symbol: one that a host program defines itself
+/// takes its place, in a program that is linked with this library and, where
+/// the program's symbols are visible to libraries (as with -rdynamic), in the
+/// shared libraries of infini-compile. A host that defines infini_check answers
+/// infini_last_error too.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -30,8 +33,12 @@ void infini_parallel_for(void (*body)(void *context, int64_t begin,
                                       int64_t end),
                          void *context, int64_t count);
 
-/// Threads that infini_parallel_for uses from now on; 0 means all of the
-/// machine.
+/// The most threads that infini_parallel_for uses: more do not pay, and where
+/// the system has too few, OpenMP would end the process.
+#define INFINI_MAX_THREADS 1024
+
+/// Threads that infini_parallel_for uses from now on, at most
+/// INFINI_MAX_THREADS; 0 or less means all of the machine.
 void infini_set_threads(int32_t threads);
 
 /// Records `message` where `ok` is 0, if it is the first since the last call of
