@@ -16,6 +16,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <set>
@@ -23,12 +24,112 @@
 using namespace mlir;
 using namespace mlir::infini_attn;
 
-/// \p name as a C identifier.
+/// \p name with what C identifiers lack as underscores.
 static std::string identifier(StringRef name) {
   std::string text;
   for (char c : name)
     text += llvm::isAlnum(c) ? c : '_';
   return text.empty() || llvm::isDigit(text[0]) ? "_" + text : text;
+}
+
+/// Words that C or C++ keeps, but for those that begin with an underscore, and
+/// what headers define.
+static bool isReserved(StringRef word) {
+  static const llvm::StringSet<> words{"alignas",     "alignof",
+                                       "and",         "and_eq",
+                                       "asm",         "auto",
+                                       "bitand",      "bitor",
+                                       "bool",        "break",
+                                       "case",        "catch",
+                                       "char",        "char16_t",
+                                       "char32_t",    "char8_t",
+                                       "class",       "co_await",
+                                       "co_return",   "co_yield",
+                                       "compl",       "concept",
+                                       "const",       "const_cast",
+                                       "consteval",   "constexpr",
+                                       "constinit",   "continue",
+                                       "decltype",    "default",
+                                       "delete",      "do",
+                                       "double",      "dynamic_cast",
+                                       "else",        "enum",
+                                       "explicit",    "export",
+                                       "extern",      "false",
+                                       "float",       "for",
+                                       "friend",      "goto",
+                                       "if",          "inline",
+                                       "int",         "int16_t",
+                                       "int32_t",     "int64_t",
+                                       "int8_t",      "linux",
+                                       "long",        "mutable",
+                                       "namespace",   "new",
+                                       "noexcept",    "not",
+                                       "not_eq",      "nullptr",
+                                       "operator",    "or",
+                                       "or_eq",       "private",
+                                       "protected",   "public",
+                                       "register",    "reinterpret_cast",
+                                       "requires",    "restrict",
+                                       "return",      "short",
+                                       "signed",      "sizeof",
+                                       "static",      "static_assert",
+                                       "static_cast", "struct",
+                                       "switch",      "template",
+                                       "this",        "thread_local",
+                                       "throw",       "true",
+                                       "try",         "typedef",
+                                       "typeid",      "typename",
+                                       "typeof",      "typeof_unqual",
+                                       "uint16_t",    "union",
+                                       "unix",        "unsigned",
+                                       "using",       "virtual",
+                                       "void",        "volatile",
+                                       "wchar_t",     "while",
+                                       "xor",         "xor_eq",
+                                       "NULL"};
+  return words.contains(word);
+}
+
+/// \p text inside of a C comment.
+static std::string comment(StringRef text) {
+  std::string escaped, parted;
+  llvm::raw_string_ostream(escaped).write_escaped(text);
+  for (char c : escaped) {
+    if (!parted.empty() && ((parted.back() == '*' && c == '/') ||
+                            (parted.back() == '/' && c == '*')))
+      parted += ' ';
+    parted += c;
+  }
+  return parted;
+}
+
+namespace {
+/// The C identifiers of one scope, each different.
+class Names {
+public:
+  std::string add(StringRef name) {
+    std::string word = identifier(name);
+    if (word[0] == '_' || isReserved(word) ||
+        StringRef(word).starts_with("infini_"))
+      word = "arg_" + word;
+    return addUnique(word);
+  }
+  std::string addUnique(const std::string &word) {
+    std::string unique = word;
+    for (unsigned number = 2; !taken.insert(unique).second; ++number)
+      unique = word + "_" + std::to_string(number);
+    return unique;
+  }
+
+private:
+  llvm::StringSet<> taken;
+};
+} // namespace
+
+static std::string spell(Type type) {
+  std::string text;
+  llvm::raw_string_ostream(text) << type;
+  return text;
 }
 
 static llvm::Expected<std::string> scalarType(Type type) {
@@ -43,15 +144,8 @@ static llvm::Expected<std::string> scalarType(Type type) {
   if (auto integer = dyn_cast<IntegerType>(type))
     if (llvm::is_contained({8u, 16u, 32u, 64u}, integer.getWidth()))
       return "int" + std::to_string(integer.getWidth()) + "_t";
-  std::string text;
-  llvm::raw_string_ostream(text) << type;
-  return llvm::createStringError("expected a type that C has, got " + text);
-}
-
-static std::string spell(Type type) {
-  std::string text;
-  llvm::raw_string_ostream(text) << type;
-  return text;
+  return llvm::createStringError("expected a type that C has, got " +
+                                 spell(type));
 }
 
 namespace {
@@ -62,43 +156,58 @@ public:
   llvm::Error function(func::FuncOp function) {
     std::string results, arguments;
     llvm::raw_string_ostream resultStream(results), argumentStream(arguments);
-    std::string name = function.getName().str();
+    StringRef name = function.getName();
+    std::string label = functions.addUnique(identifier(name));
     ArrayRef<Type> resultTypes = function.getResultTypes();
     for (auto [index, type] : llvm::enumerate(resultTypes)) {
       llvm::Expected<std::string> c = typeName(type);
       if (!c)
         return c.takeError();
-      resultStream << "  " << *c << " result" << index << "; /* " << spell(type)
-                   << " */\n";
+      resultStream << "  " << *c << " result" << index << "; /* "
+                   << comment(spell(type)) << " */\n";
+    }
+    Names labels;
+    if (!resultTypes.empty()) {
+      labels.add("results");
+      argumentStream << label << "_results *results";
     }
     for (auto [index, type] : llvm::enumerate(function.getArgumentTypes())) {
       llvm::Expected<std::string> c = typeName(type);
       if (!c)
         return c.takeError();
-      auto given = function.getArgAttrOfType<StringAttr>(
-          index, InfiniAttnDialect::kArgNameAttr);
-      std::string label =
-          given ? identifier(given.getValue()) : "arg" + std::to_string(index);
-      bool isTensor = isa<TensorType>(type);
-      if (index > 0 || !resultTypes.empty())
+      if (!arguments.empty())
         argumentStream << ",\n    ";
-      argumentStream << (isTensor ? "const " : "") << *c
-                     << (isTensor ? " *" : " ") << label << " /* "
-                     << spell(type) << " */";
+      argument(argumentStream, *c, type, labels,
+               function.getArgAttrOfType<StringAttr>(
+                   index, InfiniAttnDialect::kArgNameAttr),
+               index);
     }
-    out << "\n/* " << name << " */\n";
+    out << "\n/* " << comment(name) << " */\n";
     if (!resultTypes.empty())
-      out << "typedef struct {\n"
-          << results << "} " << identifier(name) << "_results;\n";
-    out << "void _mlir_ciface_" << name << "(";
-    if (!resultTypes.empty())
-      out << identifier(name) << "_results *results";
-    out << arguments << (resultTypes.empty() && arguments.empty() ? "void" : "")
-        << ");\n";
+      out << "typedef struct {\n" << results << "} " << label << "_results;\n";
+    out << "void _mlir_ciface_" << label << "("
+        << (arguments.empty() ? "void" : arguments) << ")";
+    if (label != name) {
+      // A symbol that is no identifier, under one that is.
+      out << " INFINI_SYMBOL(\"_mlir_ciface_";
+      out.write_escaped(name) << "\")";
+    }
+    out << ";\n";
     return llvm::Error::success();
   }
 
 private:
+  void argument(llvm::raw_ostream &stream, StringRef c, Type type,
+                Names &labels, StringAttr given, size_t index) {
+    std::string name =
+        given ? given.getValue().str() : "arg" + std::to_string(index);
+    std::string label = labels.add(name);
+    bool isTensor = isa<TensorType>(type);
+    stream << (isTensor ? "const " : "") << c << (isTensor ? " *" : " ")
+           << label << " /* " << (label == name ? "" : comment(name) + ": ")
+           << comment(spell(type)) << " */";
+  }
+
   /// The C type of \p type; writes the descriptor of a tensor when it is new.
   llvm::Expected<std::string> typeName(Type type) {
     auto tensor = dyn_cast<RankedTensorType>(type);
@@ -125,6 +234,7 @@ private:
   }
 
   llvm::raw_ostream &out;
+  Names functions;
   std::set<std::string> written;
 };
 } // namespace
@@ -144,6 +254,10 @@ llvm::Expected<std::string> infini_attn::writeCHeader(ModuleOp module,
          " * passed as their bits. A check of the inputs that failed is told "
          "by\n"
          " * infini_last_error(); the results are then not to be used.\n"
+         " *\n"
+         " * An object file is linked with libInfiniAttnRuntime.a, -lomp and "
+         "-lm; a\n"
+         " * shared library holds or names all that it needs.\n"
          " */\n#ifndef "
       << guard << "\n#define " << guard
       << "\n\n#include <stddef.h>\n#include <stdint.h>\n\n#ifdef "
@@ -151,13 +265,20 @@ llvm::Expected<std::string> infini_attn::writeCHeader(ModuleOp module,
          "#endif\n\n/* The first failed check since the last call, or NULL. "
          "*/\n"
          "const char *infini_last_error(void);\n"
-         "/* Threads to use from now on; 0 means all. */\n"
+         "/* Threads to use from now on, at most 1024; 0 means all. */\n"
          "void infini_set_threads(int32_t threads);\n"
          "/* What is called, on any thread, when there are no `bytes` of "
          "memory "
          "left; must\n"
          " * not return. NULL means one line on stderr, and abort(). */\n"
-         "void infini_set_out_of_memory(void (*handler)(size_t bytes));\n\n";
+         "void infini_set_out_of_memory(void (*handler)(size_t bytes));\n\n"
+         "/* The name of a symbol, as the linker knows it. */\n"
+         "#ifndef INFINI_SYMBOL\n"
+         "#define INFINI_TEXT_(text) #text\n"
+         "#define INFINI_TEXT(text) INFINI_TEXT_(text)\n"
+         "#define INFINI_SYMBOL(name) "
+         "__asm__(INFINI_TEXT(__USER_LABEL_PREFIX__) name)\n"
+         "#endif\n\n";
   HeaderWriter writer(out);
   for (auto function : module.getOps<func::FuncOp>()) {
     if (!function.isPublic() || function.isDeclaration())
