@@ -68,6 +68,35 @@ void InfiniAttnDialect::initialize() {
   addInterfaces<InfiniAttnBytecodeInterface>();
 }
 
+LogicalResult infini_attn::verifyKnownAttributes(Operation *op) {
+  for (NamedAttribute attribute : op->getDiscardableAttrs()) {
+    if (attribute.getName().getValue().contains('.'))
+      continue;
+    InFlightDiagnostic diagnostic =
+        op->emitOpError("expected an attribute with a dialect's prefix");
+    StringRef separator = " or ";
+    for (StringAttr known : op->getName().getAttributeNames())
+      if (known != "operandSegmentSizes") {
+        diagnostic << separator << known.getValue();
+        separator = ", ";
+      }
+    return diagnostic << ", got " << attribute.getName().getValue();
+  }
+  return success();
+}
+
+LogicalResult
+InfiniAttnDialect::verifyOperationAttribute(Operation *op,
+                                            NamedAttribute attribute) {
+  return op->emitOpError("got unknown attribute ") << attribute.getName();
+}
+
+LogicalResult InfiniAttnDialect::verifyRegionResultAttribute(
+    Operation *op, unsigned, unsigned, NamedAttribute attribute) {
+  return op->emitOpError("got unknown result attribute ")
+         << attribute.getName();
+}
+
 LogicalResult
 InfiniAttnDialect::verifyRegionArgAttribute(Operation *op, unsigned, unsigned,
                                             NamedAttribute attribute) {

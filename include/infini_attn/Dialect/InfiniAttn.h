@@ -29,6 +29,24 @@
 #define GET_ATTRDEF_CLASSES
 #include "infini_attn/Dialect/InfiniAttnAttrs.h.inc"
 
+namespace mlir::infini_attn {
+
+/// Emits an error for an attribute of \p op that has no dialect's prefix and is
+/// none of the operation's own.
+LogicalResult verifyKnownAttributes(Operation *op);
+
+/// An operation with no attributes but its own and those of dialects.
+template <typename ConcreteType>
+class KnownAttributes
+    : public OpTrait::TraitBase<ConcreteType, KnownAttributes> {
+public:
+  static LogicalResult verifyTrait(Operation *op) {
+    return verifyKnownAttributes(op);
+  }
+};
+
+} // namespace mlir::infini_attn
+
 #define GET_OP_CLASSES
 #include "infini_attn/Dialect/InfiniAttnOps.h.inc"
 

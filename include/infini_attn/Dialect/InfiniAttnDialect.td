@@ -31,7 +31,10 @@ def InfiniAttnDialect : Dialect {
     those of docs/spec.md.
 
     A function argument may carry a string attribute `infini_attn.name`: the
-    name under which tools bind a file or a weight to it.
+    name under which tools bind a file or a weight to it. It is the only
+    attribute of this prefix outside of the operations, whose own attributes
+    have none. Any other name, of either form, is an error; attributes of other
+    dialects may stand everywhere.
   }];
   // Those whose operations canonicalization makes.
   let dependentDialects = [
@@ -39,7 +42,9 @@ def InfiniAttnDialect : Dialect {
     "::mlir::tensor::TensorDialect"
   ];
   let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
   let hasRegionArgAttrVerify = 1;
+  let hasRegionResultAttrVerify = 1;
   let extraClassDeclaration = [{
     /// Name of the function argument attribute by which tools bind files and
     /// weights to arguments.

@@ -37,6 +37,12 @@ def InfiniAttn_Frequencies : 1DTensorOf<[F32]>;
 // Base classes
 //===----------------------------------------------------------------------===//
 
+// A misspelt attribute is an error, not one that nothing reads: names without
+// a dialect's prefix are those that the operation has.
+def InfiniAttn_KnownAttributes : NativeOpTrait<"KnownAttributes"> {
+  let cppNamespace = "::mlir::infini_attn";
+}
+
 defvar TilingMethods = [
   "getIterationDomain", "getLoopIteratorTypes", "getTiledImplementation",
   "getResultTilePosition"
@@ -44,7 +50,7 @@ defvar TilingMethods = [
 
 class InfiniAttn_Op<string mnemonic, list<Trait> traits = []>
     : Op<InfiniAttnDialect, mnemonic, traits # [
-        Pure,
+        Pure, InfiniAttn_KnownAttributes,
         DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>,
         DeclareOpInterfaceMethods<TilingInterface, TilingMethods>
       ]> {
