@@ -20,7 +20,7 @@ CASES = [case for op in OPS for case in grid(op)]
 def test_op(case, run):
     results = run(case.program, inputs(case))
     for name, (value, bound) in programs.expected_of_case(case).items():
-        peer = PEER.get(case.name, {}).get(name, 0)
+        peer, *_ = PEER.get(case.name, {}).get(name, [0])
         assert_close(name, results[name], value, np.maximum(bound, 2 * peer))
 
 
@@ -38,10 +38,17 @@ def test_grid_is_complete(op):
 
 @pytest.mark.parametrize("op", [op for op in OPS if op != "attention_step"])
 def test_bounds_hold_for_pytorch(op):
-    """An implementation that shares nothing with this one lies within the bounds: they are not too narrow to be right."""
+    """An implementation that shares nothing with this one lies within the bounds: they are not too narrow to be right.
+
+    Of each result the element that came nearest to its bound is recorded; it must lie within the bound that it has today.
+    """
     for case in grid(op):
-        for name, (_, bound) in programs.expected_of_case(case).items():
-            assert PEER[case.name][name] <= bound.max(initial=0)
+        for name, (value, bound) in programs.expected_of_case(case).items():
+            _, *nearest = PEER[case.name][name]
+            assert bool(nearest) == (value.size > 0), (case.name, name)
+            if nearest:
+                element, error = nearest
+                assert error <= np.broadcast_to(bound, value.shape).flat[element], (case.name, name, element)
 
 
 @pytest.mark.parametrize("dtype, most", [("f32", 2e-4), ("bf16", 0.1), ("f16", 0.0125)])
