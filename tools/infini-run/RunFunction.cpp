@@ -57,6 +57,13 @@ Expected<std::vector<Array>> infini::bindArguments(const Signature &signature,
            signature.arguments.begin();
   };
 
+  bool isCast = !options.dtype || *options.dtype == DType::F32;
+  for (const Parameter &parameter : signature.arguments)
+    isCast |= parameter.type == options.dtype;
+  if (!isCast)
+    return createStringError("expected --dtype=" + nameOf(*options.dtype) +
+                             " only with an argument of " +
+                             nameOf(*options.dtype) + ", got none");
   size_t next = 0;
   for (const Binding &input : options.inputs) {
     size_t index = input.name.empty() ? next++ : find(input.name);
@@ -82,6 +89,7 @@ Expected<std::vector<Array>> infini::bindArguments(const Signature &signature,
   Expected<StringMap<Array>> weights = readSafetensors(options.weights);
   if (!weights)
     return weights.takeError();
+  bool isUsed = false;
   for (size_t index = 0; index < arguments.size(); ++index) {
     auto found = weights->find(signature.arguments[index].name);
     if (found == weights->end() || arguments[index].data)
@@ -91,7 +99,13 @@ Expected<std::vector<Array>> infini::bindArguments(const Signature &signature,
           << "weight '" << found->getKey() << "' holds NaN\n";
     if (Error error = bind(index, found->second, options.weights))
       return std::move(error);
+    isUsed = true;
   }
+  if (!isUsed)
+    return createStringError(options.weights +
+                             ": expected a tensor for an argument that has no "
+                             "input (" +
+                             nameList(signature) + "), got none");
   return arguments;
 }
 

@@ -82,8 +82,9 @@ private:
 /// their calls.
 class Stream {
 public:
+  /// The tokens are \p tokensInput; what else is bound is bound by name.
   static Expected<Stream> create(Session &session, const RunOptions &options,
-                                 int64_t rows);
+                                 size_t tokensInput, int64_t rows);
 
   /// Takes a chunk; no logits are computed.
   Error prefill(const Array &tokens);
@@ -104,7 +105,7 @@ private:
 } // namespace
 
 Expected<Stream> Stream::create(Session &session, const RunOptions &options,
-                                int64_t rows) {
+                                size_t tokensInput, int64_t rows) {
   Stream stream(session, options.entry);
   const Signature *init = session.lookup(options.entry + "_init");
   const Signature *step = session.lookup(options.entry + "_step");
@@ -123,10 +124,7 @@ Expected<Stream> Stream::create(Session &session, const RunOptions &options,
   Signature bound = *step;
   bound.arguments.resize(bound.arguments.size() - stream.stateSize);
   RunOptions named = options;
-  named.inputs.clear();
-  for (const Binding &input : options.inputs)
-    if (&input != &options.inputs.front())
-      named.inputs.push_back(input);
+  named.inputs.erase(named.inputs.begin() + tokensInput);
   for (Binding &input : named.inputs)
     if (input.name.empty())
       return createStringError("expected --input=NAME=FILE beside the tokens, "
@@ -205,10 +203,27 @@ static Error writeMeasurements(const RunOptions &options, int64_t tokens,
   return writeFile(options.json, text);
 }
 
+/// The input that is the tokens: the one of their name, or the first without.
+static Expected<size_t> findTokens(const Session &session,
+                                   const RunOptions &options) {
+  const Signature *step = session.lookup(options.entry + "_step");
+  if (!step || step->arguments.empty())
+    return createStringError("expected a model that streams, got '" +
+                             options.entry + "'");
+  StringRef name = step->arguments.front().name;
+  for (StringRef wanted : {name, StringRef()})
+    for (size_t i = 0; i < options.inputs.size(); ++i)
+      if (options.inputs[i].name == wanted)
+        return i;
+  return createStringError("expected --input=" + name +
+                           "=FILE with the tokens, got none");
+}
+
 Error infini::runStream(Session &session, const RunOptions &options) {
-  if (options.inputs.empty())
-    return createStringError("expected --input=FILE with the tokens, got none");
-  Expected<TokenFile> file = TokenFile::open(options.inputs.front().path);
+  Expected<size_t> tokensInput = findTokens(session, options);
+  if (!tokensInput)
+    return tokensInput.takeError();
+  Expected<TokenFile> file = TokenFile::open(options.inputs[*tokensInput].path);
   if (!file)
     return file.takeError();
   int64_t rows = file->rows(), length = file->tokens();
@@ -221,7 +236,8 @@ Error infini::runStream(Session &session, const RunOptions &options) {
                              Twine(options.outputs.size()));
   if (options.generate < 1 && !options.outputs.empty())
     return createStringError("expected --generate=K with --output, got none");
-  Expected<Stream> stream = Stream::create(session, options, rows);
+  Expected<Stream> stream =
+      Stream::create(session, options, *tokensInput, rows);
   if (!stream)
     return stream.takeError();
 

@@ -26,6 +26,7 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 
+#include <functional>
 #include <limits>
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -70,7 +71,7 @@ struct Flags {
                                   cl::desc("where to run: cpu"),
                                   cl::value_desc("kind"), cl::cat(category)};
   cl::opt<bool> stream{"stream",
-                       cl::desc("feed the tokens of the first --input chunk by "
+                       cl::desc("feed the tokens, the first argument, chunk by "
                                 "chunk, in constant memory"),
                        cl::cat(category)};
   cl::opt<int64_t> chunk{"chunk",
@@ -145,6 +146,29 @@ static llvm::Error checkOutputs(ArrayRef<std::string> outputs) {
   return llvm::Error::success();
 }
 
+/// Options that would be ignored are errors.
+static llvm::Error checkUsed() {
+  Flags &all = flags();
+  using Options = std::initializer_list<std::reference_wrapper<cl::Option>>;
+  auto refuse = [](Options options, bool isUsed,
+                   StringRef needed) -> llvm::Error {
+    for (const cl::Option &option : options)
+      if (option.getNumOccurrences() > 0 && !isUsed)
+        return llvm::createStringError("expected --" + option.ArgStr +
+                                       " only with " + needed);
+    return llvm::Error::success();
+  };
+  if (auto error = refuse({all.settings}, !all.opName.empty(), "--op"))
+    return error;
+  if (auto error = refuse({all.stream, all.entry, all.weights},
+                          all.opName.empty(), "an input file"))
+    return error;
+  if (auto error = refuse({all.chunk, all.generate, all.jsonPath, all.progress},
+                          all.stream, "--stream"))
+    return error;
+  return refuse({all.repeat}, !all.stream, "a run without --stream");
+}
+
 static llvm::Expected<infini::RunOptions> gatherOptions() {
   infini::RunOptions options;
   if (flags().targetName != "cpu")
@@ -155,16 +179,8 @@ static llvm::Expected<infini::RunOptions> gatherOptions() {
     return llvm::createStringError(
         "expected an input file or --op=NAME, got " +
         Twine(flags().opName.empty() ? "none" : "both"));
-  if (!flags().opName.empty() && flags().stream)
-    return llvm::createStringError("expected --stream with an input file");
-  if (flags().opName.empty() && !flags().settings.empty())
-    return llvm::createStringError("expected --op=NAME with --set, got none");
-  for (cl::Option *option : {static_cast<cl::Option *>(&flags().chunk),
-                             static_cast<cl::Option *>(&flags().generate),
-                             static_cast<cl::Option *>(&flags().jsonPath)})
-    if (option->getNumOccurrences() > 0 && !flags().stream)
-      return llvm::createStringError("expected --stream with --" +
-                                     option->ArgStr + ", got none");
+  if (llvm::Error error = checkUsed())
+    return std::move(error);
   if (flags().threads > INFINI_MAX_THREADS)
     return llvm::createStringError("expected --threads from 0 to " +
                                    Twine(INFINI_MAX_THREADS) + ", got " +
@@ -199,7 +215,9 @@ static llvm::Expected<infini::RunOptions> gatherOptions() {
   options.repeat = flags().repeat;
   options.chunk = flags().chunk;
   options.generate = flags().generate;
-  options.showProgress = flags().progress || isatty(STDERR_FILENO);
+  options.showProgress = flags().progress.getNumOccurrences() > 0
+                             ? flags().progress.getValue()
+                             : isatty(STDERR_FILENO) != 0;
   options.json = flags().jsonPath;
   return options;
 }
