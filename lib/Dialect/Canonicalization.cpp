@@ -16,6 +16,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "infini_attn/Dialect/InfiniAttn.h"
+#include "infini_attn/Dialect/KnownValues.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -30,26 +31,6 @@ using namespace mlir::infini_attn;
 //===----------------------------------------------------------------------===//
 // What is known about values
 //===----------------------------------------------------------------------===//
-
-/// The scalar that every element of `value` is a copy of, or null.
-static Value filledWith(Value value) {
-  if (auto fill = value.getDefiningOp<linalg::FillOp>())
-    return fill.getInputs().front();
-  if (auto splat = value.getDefiningOp<tensor::SplatOp>())
-    return splat.getInput();
-  return {};
-}
-
-/// Whether every element of `value` is known to be 0, or -0.
-static bool isKnownZero(Value value) {
-  while (Operation *op = value.getDefiningOp()) {
-    if (!isa<tensor::CastOp, tensor::ExtractSliceOp>(op))
-      break;
-    value = op->getOperand(0);
-  }
-  Value scalar = filledWith(value);
-  return matchPattern(scalar ? scalar : value, m_AnyZeroFloat());
-}
 
 /// Whether the f32 weight sigmoid(gate) of every head is known to be `weight`.
 static bool isKnownWeight(Value gate, float weight) {

@@ -15,12 +15,12 @@
 #include "StreamState.h"
 #include "TokenDimensions.h"
 
+#include "infini_attn/Dialect/KnownValues.h"
 #include "infini_attn/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/IR/IRMapping.h"
-#include "mlir/IR/Matchers.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
@@ -35,14 +35,6 @@ using namespace mlir::infini_attn;
 //===----------------------------------------------------------------------===//
 // What a function must be
 //===----------------------------------------------------------------------===//
-
-static bool isKnownZero(Value value) {
-  while (auto cast = value.getDefiningOp<tensor::CastOp>())
-    value = cast.getSource();
-  if (auto fill = value.getDefiningOp<linalg::FillOp>())
-    return matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
-  return matchPattern(value, m_AnyZeroFloat());
-}
 
 static LogicalResult checkAttention(AttentionOp op) {
   for (auto [name, value] :

@@ -191,3 +191,21 @@ func.func @square(%x: tensor<32x32xf32>, %w: tensor<32x32xf32>, %gate: tensor<1x
 func.func @other(%x: tensor<4xf32>) -> tensor<4xf32> {
   return %x : tensor<4xf32>
 }
+
+// -----
+
+// Zeros are zeros in whatever way they are written.
+// CHECK-LABEL: func.func @zeros_init(
+// CHECK-LABEL: func.func @zeros_step(
+func.func @zeros(%x: tensor<1x2x?x8xf32>, %gate: tensor<2xf32>) -> tensor<1x2x?x8xf32> {
+  %c2 = arith.constant 2 : index
+  %zero = arith.constant 0.0 : f32
+  %t = tensor.dim %x, %c2 : tensor<1x2x?x8xf32>
+  %e = tensor.empty(%t) : tensor<1x2x?x8xf32>
+  %m = tensor.splat %zero : tensor<1x2x8x8xf32>
+  %zs = arith.constant dense<0.0> : tensor<1x4x8xf32>
+  %z = tensor.extract_slice %zs[0, 0, 0] [1, 2, 8] [1, 1, 1] : tensor<1x4x8xf32> to tensor<1x2x8xf32>
+  %a:3 = infini_attn.attention %x, %x, %x, %gate outs(%e, %m, %z : tensor<1x2x?x8xf32>, tensor<1x2x8x8xf32>, tensor<1x2x8xf32>)
+    {rule = #infini_attn.update_rule<linear>, segment_length = 4} : tensor<1x2x?x8xf32>, tensor<1x2x?x8xf32>, tensor<1x2x?x8xf32>, tensor<2xf32> -> tensor<1x2x?x8xf32>, tensor<1x2x8x8xf32>, tensor<1x2x8xf32>
+  return %a#0 : tensor<1x2x?x8xf32>
+}
