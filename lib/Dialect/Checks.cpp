@@ -8,6 +8,8 @@
 
 #include "Checks.h"
 
+#include "infini_attn/Dialect/OperandShapes.h"
+
 #include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/MathExtras.h"
@@ -42,6 +44,12 @@ Checks &Checks::size(StringRef letter, int64_t size, StringRef source) {
   // B, T, Nq, Nk, S and F may be 0: an empty batch or sequence is a valid one.
   else if (size == 0 && (letter.starts_with("H") || letter.starts_with("D")))
     fail() << letter << " of " << source << " >= 1, got 0";
+  return *this;
+}
+
+Checks &Checks::operands() {
+  for (const OperandShape &operand : operandShapes(op))
+    shape(operand.name, operand.value, operand.shape);
   return *this;
 }
 

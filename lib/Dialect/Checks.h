@@ -32,6 +32,8 @@ class Checks {
 public:
   explicit Checks(Operation *op) : op(op) {}
 
+  /// The operands have the shapes of `operandShapes`.
+  Checks &operands();
   /// `value`, where present, is a tensor of `shape`, such as "B x Hq x T x Dk".
   Checks &shape(StringRef name, Value value, StringRef shape);
   /// The size of `letter` is `size`, because of `source`.

@@ -10,8 +10,8 @@
 /// Verifiers of the infini_attn operations.
 ///
 /// The numbers (C1), (C2), ... are those of the constraints in each
-/// operation's documentation. Shapes are written as there: equal letters are
-/// equal sizes, so that one line an operand states its shape.
+/// operation's documentation. Shapes of operands are those of
+/// OperandShapes.cpp.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -40,13 +40,9 @@ LogicalResult SegmentAttentionOp::verify() {
   return Checks(*this)
       .elementType(
           {{"q", getQ()}, {"k", getK()}, {"v", getV()}, {"o", getO()}}) // (C1)
-      .shape("q", getQ(), "B x Hq x Nq x Dk") // (C2), (C3), (C5), (C6)
-      .shape("k", getK(), "B x Hkv x Nk x Dk")
-      .shape("v", getV(), "B x Hkv x Nk x Dv")
-      .shape("query_offset", getQueryOffset(), "B")
-      .shape("lengths", getLengths(), "B")
-      .multiple("Hq", "Hkv")                            // (C4)
-      .finite("scale", getScaleAttr())                  // (C7)
+      .operands()                      // (C2), (C3), (C5), (C6)
+      .multiple("Hq", "Hkv")           // (C4)
+      .finite("scale", getScaleAttr()) // (C7)
       .rotary(getRotaryFrequencies(), getRotaryStyle()) // (C8), (C9)
       .precision(getPrecision(), getQ())                // (C10)
       .require(getLse() || !getReturnLse(),             // (C11)
@@ -61,13 +57,10 @@ LogicalResult SegmentAttentionOp::verify() {
 LogicalResult MemoryRetrieveOp::verify() {
   return Checks(*this)
       .elementType({{"q", getQ()}, {"o", getO()}}) // (C1)
-      .shape("q", getQ(), "B x Hq x T x Dk")       // (C2), (C3), (C5), (C6)
-      .shape("memory", getMemory(), "B x Hkv x Dk x Dv")
-      .shape("normalizer", getNormalizer(), "B x Hkv x Dk")
-      .shape("lengths", getLengths(), "B")
-      .multiple("Hq", "Hkv")             // (C4)
-      .epsilon(getEpsilon())             // (C7)
-      .precision(getPrecision(), getQ()) // (C8)
+      .operands()                                  // (C2), (C3), (C5), (C6)
+      .multiple("Hq", "Hkv")                       // (C4)
+      .epsilon(getEpsilon())                       // (C7)
+      .precision(getPrecision(), getQ())           // (C8)
       .shape("o", getO(), "B x Hq x T x Dv")
       .result();
 }
@@ -78,16 +71,10 @@ LogicalResult MemoryUpdateOp::verify() {
                              "read_normalizer?", "memory", "normalizer"})))
     return failure();
   return Checks(*this)
-      .elementType({{"k", getK()}, {"v", getV()}}) // (C1)
-      .shape("k", getK(), "B x Hkv x T x Dk")      // (C2), (C3), (C4), (C5)
-      .shape("v", getV(), "B x Hkv x T x Dv")
-      .shape("lengths", getLengths(), "B")
+      .elementType({{"k", getK()}, {"v", getV()}})       // (C1)
       .require(!getReadMemory() == !getReadNormalizer(), // (C6)
                "read_memory and read_normalizer together, got one of them")
-      .shape("read_memory", getReadMemory(), "B x Hkv x Dk x Dv")
-      .shape("read_normalizer", getReadNormalizer(), "B x Hkv x Dk")
-      .shape("memory", getMemory(), "B x Hkv x Dk x Dv")
-      .shape("normalizer", getNormalizer(), "B x Hkv x Dk")
+      .operands()                                        // (C2) - (C5)
       .resultsAreInits({"new_memory", "new_normalizer"}) // (C7)
       .epsilon(getEpsilon())                             // (C8)
       .precision(getPrecision(), getK())                 // (C9)
@@ -98,9 +85,7 @@ LogicalResult GateOp::verify() {
   return Checks(*this)
       .elementType(
           {{"a_mem", getAMem()}, {"a_dot", getADot()}, {"o", getO()}}) // (C1)
-      .shape("a_mem", getAMem(), "B x Hq x T x Dv") // (C2) - (C5)
-      .shape("a_dot", getADot(), "B x Hq x T x Dv")
-      .shape("gate", getGate(), "Hq")
+      .operands() // (C2) - (C5)
       .shape("o", getO(), "B x Hq x T x Dv")
       .result();
 }
@@ -116,16 +101,9 @@ template <typename Op> static Checks checkSegment(Op op) {
       .elementType({{"q", op.getQ()},
                     {"k", op.getK()},
                     {"v", op.getV()},
-                    {"o", op.getInit()}})       // (C1)
-      .shape("q", op.getQ(), "B x Hq x T x Dk") // (C2), (C3), (C5), (C6)
-      .shape("k", op.getK(), "B x Hkv x T x Dk")
-      .shape("v", op.getV(), "B x Hkv x T x Dv")
-      .shape("gate", op.getGate(), "Hq")
-      .shape("lengths", op.getLengths(), "B")
-      .shape("init", op.getInit(), "B x Hq x T x Dv")
-      .shape("memory", op.getMemory(), "B x Hkv x Dk x Dv")
-      .shape("normalizer", op.getNormalizer(), "B x Hkv x Dk")
-      .multiple("Hq", "Hkv")                                  // (C4)
+                    {"o", op.getInit()}}) // (C1)
+      .operands()                         // (C2), (C3), (C5), (C6)
+      .multiple("Hq", "Hkv")              // (C4)
       .resultsAreInits({"o", "new_memory", "new_normalizer"}) // (C7)
       .finite("scale", op.getScaleAttr())                     // (C8)
       .epsilon(op.getEpsilon())                               // (C9)
@@ -155,11 +133,7 @@ LogicalResult MemoryScanOp::verify() {
       .elementType({{"k", getK()}, {"v", getV()}})      // (C1)
       .atLeastOne("segment_length", getSegmentLength()) // (C9)
       .size("N", getSegmentLength(), "segment_length")
-      .shape("k", getK(), "B x Hkv x T x Dk") // (C2), (C3), (C4), (C5)
-      .shape("v", getV(), "B x Hkv x T x Dv")
-      .shape("memory", getMemory(), "B x Hkv x Dk x Dv")
-      .shape("normalizer", getNormalizer(), "B x Hkv x Dk")
-      .shape("lengths", getLengths(), "B")
+      .operands()                        // (C2), (C3), (C4), (C5)
       .epsilon(getEpsilon())             // (C7)
       .precision(getPrecision(), getK()) // (C8)
       .segments()                        // (C6)
@@ -186,19 +160,7 @@ LogicalResult AttentionStepOp::verify() {
                     {"values", getValues()}})           // (C1)
       .atLeastOne("segment_length", getSegmentLength()) // (C13)
       .size("N", getSegmentLength(), "segment_length")
-      .shape("q", getQ(), "B x Hq x T x Dk") // (C2), (C3), (C5), (C6)
-      .shape("k", getK(), "B x Hkv x T x Dk")
-      .shape("v", getV(), "B x Hkv x T x Dv")
-      .shape("gate", getGate(), "Hq")
-      .shape("lengths", getLengths(), "B")
-      .shape("init", getInit(), "B x Hq x T x Dv")
-      .shape("memory", getMemory(), "B x Hkv x Dk x Dv")
-      .shape("normalizer", getNormalizer(), "B x Hkv x Dk")
-      .shape("pending_memory", getPendingMemory(), "B x Hkv x Dk x Dv")
-      .shape("pending_normalizer", getPendingNormalizer(), "B x Hkv x Dk")
-      .shape("keys", getKeys(), "B x Hkv x N x Dk")
-      .shape("values", getValues(), "B x Hkv x N x Dv")
-      .shape("count", getCount(), "B")
+      .operands()            // (C2), (C3), (C5), (C6)
       .multiple("Hq", "Hkv") // (C4)
       .resultsAreInits({"o", "new_memory", "new_normalizer",
                         "new_pending_memory", "new_pending_normalizer",

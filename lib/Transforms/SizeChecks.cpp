@@ -14,6 +14,7 @@
 #include "SizeChecks.h"
 
 #include "infini_attn/Dialect/InfiniAttn.h"
+#include "infini_attn/Dialect/OperandShapes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
@@ -22,90 +23,9 @@
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "llvm/ADT/StringMap.h"
-#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace mlir::infini_attn;
-
-//===----------------------------------------------------------------------===//
-// Shapes of operands, as the documentation of each operation has them
-//===----------------------------------------------------------------------===//
-
-namespace {
-struct Operand {
-  StringRef name;
-  Value value; ///< null where absent
-  StringRef shape;
-};
-} // namespace
-
-using Operands = SmallVector<Operand>;
-
-static Operands operandsOf(SegmentAttentionOp op) {
-  return {{"q", op.getQ(), "B x Hq x Nq x Dk"},
-          {"k", op.getK(), "B x Hkv x Nk x Dk"},
-          {"v", op.getV(), "B x Hkv x Nk x Dv"},
-          {"query_offset", op.getQueryOffset(), "B"},
-          {"lengths", op.getLengths(), "B"}};
-}
-
-static Operands operandsOf(MemoryRetrieveOp op) {
-  return {{"q", op.getQ(), "B x Hq x T x Dk"},
-          {"memory", op.getMemory(), "B x Hkv x Dk x Dv"},
-          {"normalizer", op.getNormalizer(), "B x Hkv x Dk"},
-          {"lengths", op.getLengths(), "B"}};
-}
-
-static Operands operandsOf(MemoryUpdateOp op) {
-  return {{"k", op.getK(), "B x Hkv x T x Dk"},
-          {"v", op.getV(), "B x Hkv x T x Dv"},
-          {"lengths", op.getLengths(), "B"},
-          {"read_memory", op.getReadMemory(), "B x Hkv x Dk x Dv"},
-          {"read_normalizer", op.getReadNormalizer(), "B x Hkv x Dk"},
-          {"memory", op.getMemory(), "B x Hkv x Dk x Dv"},
-          {"normalizer", op.getNormalizer(), "B x Hkv x Dk"}};
-}
-
-static Operands operandsOf(GateOp op) {
-  return {{"a_mem", op.getAMem(), "B x Hq x T x Dv"},
-          {"a_dot", op.getADot(), "B x Hq x T x Dv"},
-          {"gate", op.getGate(), "Hq"}};
-}
-
-static Operands operandsOf(MemoryScanOp op) {
-  return {{"k", op.getK(), "B x Hkv x T x Dk"},
-          {"v", op.getV(), "B x Hkv x T x Dv"},
-          {"memory", op.getMemory(), "B x Hkv x Dk x Dv"},
-          {"normalizer", op.getNormalizer(), "B x Hkv x Dk"},
-          {"lengths", op.getLengths(), "B"}};
-}
-
-/// What `segment`, `attention` and `attention_step` have alike.
-template <typename Op> static Operands operandsOf(Op op) {
-  return {{"q", op.getQ(), "B x Hq x T x Dk"},
-          {"k", op.getK(), "B x Hkv x T x Dk"},
-          {"v", op.getV(), "B x Hkv x T x Dv"},
-          {"gate", op.getGate(), "Hq"},
-          {"lengths", op.getLengths(), "B"},
-          {"init", op.getInit(), "B x Hq x T x Dv"},
-          {"memory", op.getMemory(), "B x Hkv x Dk x Dv"},
-          {"normalizer", op.getNormalizer(), "B x Hkv x Dk"}};
-}
-
-static Operands operandsOf(AttentionStepOp op) {
-  Operands operands = operandsOf<AttentionStepOp>(op);
-  operands.append(
-      {{"pending_memory", op.getPendingMemory(), "B x Hkv x Dk x Dv"},
-       {"pending_normalizer", op.getPendingNormalizer(), "B x Hkv x Dk"},
-       {"keys", op.getKeys(), "B x Hkv x N x Dk"},
-       {"values", op.getValues(), "B x Hkv x N x Dv"},
-       {"count", op.getCount(), "B"}});
-  return operands;
-}
-
-//===----------------------------------------------------------------------===//
-// Checks
-//===----------------------------------------------------------------------===//
 
 namespace {
 class SizeChecks {
@@ -114,7 +34,7 @@ public:
 
   /// The size of \p letter is \p extent, as \p source has it.
   void size(StringRef letter, OpFoldResult extent, StringRef source);
-  void shape(const Operand &operand);
+  void shape(const OperandShape &operand);
   /// Hq is a multiple of Hkv.
   void groups();
   Value result() const { return all; }
@@ -157,7 +77,7 @@ void SizeChecks::size(StringRef letter, OpFoldResult extent, StringRef source) {
          letter + " of " + source + " to be as in " + known.source);
 }
 
-void SizeChecks::shape(const Operand &operand) {
+void SizeChecks::shape(const OperandShape &operand) {
   if (!operand.value)
     return;
   SmallVector<StringRef> letters;
@@ -188,13 +108,7 @@ Value infini_attn::checkSizes(OpBuilder &builder, Operation *op) {
   if (auto step = dyn_cast<AttentionStepOp>(op))
     checks.size("N", builder.getIndexAttr(step.getSegmentLength()),
                 "segment_length");
-  Operands operands =
-      llvm::TypeSwitch<Operation *, Operands>(op)
-          .Case<SegmentAttentionOp, MemoryRetrieveOp, MemoryUpdateOp, GateOp,
-                SegmentOp, AttentionOp, MemoryScanOp, AttentionStepOp>(
-              [](auto known) { return operandsOf(known); })
-          .Default(Operands());
-  for (const Operand &operand : operands)
+  for (const OperandShape &operand : operandShapes(op))
     checks.shape(operand);
   checks.groups();
   return checks.result();
