@@ -13,9 +13,10 @@
 
 #include "Equations.h"
 
+#include "infini_attn/Dialect/Rotation.h"
+
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Matchers.h"
@@ -67,10 +68,7 @@ AngleTables infini_attn::makeAngleTables(LinalgBuilder &b, Value frequencies,
             b, b.getI64Type(), linalg::IndexOp::create(b, perRow ? 2 : 1));
         position =
             arith::AddIOp::create(b, position, perRow ? args[1] : offset);
-        position = arith::TruncIOp::create(b, b.getI32Type(), position);
-        position = arith::SIToFPOp::create(b, b.getF32Type(), position);
-        Value angle = arith::MulFOp::create(b, position, args[0]);
-        return {math::CosOp::create(b, angle), math::SinOp::create(b, angle)};
+        return cosineAndSine(b, position, args[0]);
       });
   return {tables[0], tables[1], letters};
 }
@@ -113,7 +111,7 @@ Value infini_attn::rotate(LinalgBuilder &b, RotaryStyle style,
   Value paired =
       tensor::ExpandShapeOp::create(b, pairedType, head, groups, pairedSizes);
 
-  // (x0, x1) becomes (x0 cos - x1 sin, x1 cos + x0 sin).
+  // Each component with the other of its pair.
   std::string self = (letters + (interleaved ? "ijn" : "jin")).str(),
               partner = (letters + (interleaved ? "iJn" : "Jin")).str();
   Value turned = b.generic(
@@ -124,14 +122,7 @@ Value infini_attn::rotate(LinalgBuilder &b, RotaryStyle style,
        {tables.sines, tables.letters}},
       {b.empty(pairedSizes), self}, [&](ValueRange args) {
         Value member = linalg::IndexOp::create(b, self.find('j'));
-        Value isFirst =
-            arith::CmpIOp::create(b, arith::CmpIPredicate::eq, member,
-                                  arith::ConstantIndexOp::create(b, 0));
-        Value sine = arith::SelectOp::create(
-            b, isFirst, arith::NegFOp::create(b, args[3]), args[3]);
-        return toFactor(
-            arith::AddFOp::create(b, arith::MulFOp::create(b, args[0], args[2]),
-                                  arith::MulFOp::create(b, args[1], sine)));
+        return toFactor(turn(b, member, args[0], args[1], args[2], args[3]));
       });
   Value result = tensor::CollapseShapeOp::create(b, turned, groups);
   if (isConstantIntValue(rest, 0))

@@ -8,11 +8,12 @@
 
 #include "RotateKeys.h"
 
+#include "infini_attn/Dialect/Rotation.h"
+
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
@@ -68,14 +69,9 @@ ValueRange Rotation::angles() {
         ImplicitLocOpBuilder body(loc, nested);
         Value position = arith::AddIOp::create(
             body, first, linalg::IndexOp::create(body, 0));
-        position = arith::SIToFPOp::create(
-            body, body.getF32Type(),
-            arith::IndexCastOp::create(body, body.getI32Type(), position)
-                .getResult());
-        Value angle = arith::MulFOp::create(body, position, args[0]);
-        linalg::YieldOp::create(body,
-                                ValueRange{math::CosOp::create(body, angle),
-                                           math::SinOp::create(body, angle)});
+        position =
+            arith::IndexCastOp::create(body, body.getI64Type(), position);
+        linalg::YieldOp::create(body, cosineAndSine(body, position, args[0]));
       });
   return table.getResults();
 }
@@ -98,8 +94,8 @@ Value Rotation::rotate(Value k, Value keys) {
   OpFoldResult width = tensor::getMixedSize(b, b.getLoc(), keys, 3);
   OpFoldResult rotated = apply(d0 * 2, {pairs});
 
-  // (x0, x1) becomes (x0 cos - x1 sin, x1 cos + x0 sin), written into the place
-  // of the keys: pairs x 2 components if interleaved, 2 x pairs in halves.
+  // Each component with the other of its pair, written into the place of the
+  // keys: pairs x 2 components if interleaved, 2 x pairs in halves.
   Sizes offsets{index(0), index(0), place, index(0)};
   Sizes sizes{index(1), index(1), size, rotated};
   Sizes strides(4, index(1));
@@ -114,7 +110,7 @@ Value Rotation::rotate(Value k, Value keys) {
   Value paired =
       tensor::ExpandShapeOp::create(b, pairType, into, groups, pairSizes);
 
-  unsigned member = isInterleaved ? 4 : 3;
+  unsigned memberDim = isInterleaved ? 4 : 3;
   AffineMap inputMap = AffineMap::get(
       5, 0, {b.getAffineDimExpr(2), b.getAffineDimExpr(isInterleaved ? 3 : 4)},
       b.getContext());
@@ -129,9 +125,9 @@ Value Rotation::rotate(Value k, Value keys) {
           SmallVector<utils::IteratorType>(5, utils::IteratorType::parallel),
           [&](OpBuilder &nested, Location loc, ValueRange args) {
             ImplicitLocOpBuilder body(loc, nested);
+            Value member = linalg::IndexOp::create(body, memberDim);
             Value isFirst =
-                arith::CmpIOp::create(body, arith::CmpIPredicate::eq,
-                                      linalg::IndexOp::create(body, member),
+                arith::CmpIOp::create(body, arith::CmpIPredicate::eq, member,
                                       arith::ConstantIndexOp::create(body, 0));
             auto widen = [&](Value value) -> Value {
               return value.getType().isF32()
@@ -141,11 +137,8 @@ Value Rotation::rotate(Value k, Value keys) {
             };
             Value x0 = widen(args[0]), x1 = widen(args[1]);
             Value self = arith::SelectOp::create(body, isFirst, x0, x1);
-            Value other = arith::SelectOp::create(
-                body, isFirst, arith::NegFOp::create(body, x1), x0);
-            Value value = arith::AddFOp::create(
-                body, arith::MulFOp::create(body, self, args[2]),
-                arith::MulFOp::create(body, other, args[3]));
+            Value partner = arith::SelectOp::create(body, isFirst, x1, x0);
+            Value value = turn(body, member, self, partner, args[2], args[3]);
             if (!type.getElementType().isF32())
               value =
                   arith::TruncFOp::create(body, type.getElementType(), value);
