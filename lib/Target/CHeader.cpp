@@ -167,7 +167,10 @@ public:
                    << comment(spell(type)) << " */\n";
     }
     Names labels;
-    if (!resultTypes.empty()) {
+    // A lone scalar is what the function returns.
+    bool returns = resultTypes.size() == 1 && !isa<TensorType>(resultTypes[0]);
+    bool stores = !resultTypes.empty() && !returns;
+    if (stores) {
       labels.add("results");
       argumentStream << label << "_results *results";
     }
@@ -183,10 +186,10 @@ public:
                index);
     }
     out << "\n/* " << comment(name) << " */\n";
-    if (!resultTypes.empty())
+    if (stores)
       out << "typedef struct {\n" << results << "} " << label << "_results;\n";
-    out << "void _mlir_ciface_" << label << "("
-        << (arguments.empty() ? "void" : arguments) << ")";
+    out << (returns ? *scalarType(resultTypes[0]) : "void") << " _mlir_ciface_"
+        << label << "(" << (arguments.empty() ? "void" : arguments) << ")";
     if (label != name) {
       // A symbol that is no identifier, under one that is.
       out << " INFINI_SYMBOL(\"_mlir_ciface_";
@@ -211,6 +214,10 @@ private:
   /// The C type of \p type; writes the descriptor of a tensor when it is new.
   llvm::Expected<std::string> typeName(Type type) {
     auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor && (type.isBF16() || type.isF16()))
+      // Their bits, as an integer, would travel in another register.
+      return llvm::createStringError(
+          "expected a type that C passes by value, got " + spell(type));
     if (!tensor)
       return scalarType(type);
     llvm::Expected<std::string> element = scalarType(tensor.getElementType());

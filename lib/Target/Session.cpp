@@ -8,7 +8,6 @@
 
 #include "infini_attn/Target/Session.h"
 
-#include "infini_attn/Dialect/InfiniAttn.h"
 #include "infini_attn/Runtime/Runtime.h"
 #include "infini_attn/Target/ShapeCheck.h"
 
@@ -17,12 +16,14 @@
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
+
+#include <cstring>
 
 using namespace mlir;
 using namespace mlir::infini_attn;
 using infini::Array;
-using infini::DType;
 
 static constexpr StringLiteral kEntryPrefix = "infini_call_";
 
@@ -38,101 +39,16 @@ Session::Session() : code(std::make_unique<Code>()) {}
 Session::~Session() = default;
 
 //===----------------------------------------------------------------------===//
-// Signatures
-//===----------------------------------------------------------------------===//
-
-static std::optional<DType> elementType(Type type) {
-  if (type.isF32())
-    return DType::F32;
-  if (type.isF64())
-    return DType::F64;
-  if (type.isF16())
-    return DType::F16;
-  if (type.isBF16())
-    return DType::BF16;
-  if (type.isInteger(32))
-    return DType::I32;
-  if (type.isInteger(64))
-    return DType::I64;
-  return std::nullopt;
-}
-
-static llvm::Expected<Parameter> makeParameter(Type type, std::string name) {
-  Parameter parameter;
-  parameter.name = std::move(name);
-  if (type.isIndex()) {
-    parameter.isIndex = true;
-    parameter.type = DType::I64;
-    return parameter;
-  }
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  std::optional<DType> element =
-      tensor ? elementType(tensor.getElementType()) : std::nullopt;
-  if (!element) {
-    std::string text;
-    llvm::raw_string_ostream(text) << type;
-    return llvm::createStringError(
-        "expected a ranked tensor of f32, f64, f16, bf16, i32 or i64, got " +
-        text);
-  }
-  parameter.type = *element;
-  llvm::append_range(parameter.shape, tensor.getShape());
-  return parameter;
-}
-
-static llvm::Expected<Signature> makeSignature(func::FuncOp function) {
-  Signature signature;
-  for (auto [index, type] : llvm::enumerate(function.getArgumentTypes())) {
-    auto name = function.getArgAttrOfType<StringAttr>(
-        index, InfiniAttnDialect::kArgNameAttr);
-    llvm::Expected<Parameter> parameter =
-        makeParameter(type, name ? name.str() : "arg" + std::to_string(index));
-    if (!parameter)
-      return parameter.takeError();
-    signature.arguments.push_back(std::move(*parameter));
-  }
-  for (auto [index, type] : llvm::enumerate(function.getResultTypes())) {
-    llvm::Expected<Parameter> parameter =
-        makeParameter(type, "result" + std::to_string(index));
-    if (!parameter)
-      return parameter.takeError();
-    if (parameter->isIndex)
-      return llvm::createStringError("expected tensors as results, got index");
-    signature.results.push_back(std::move(*parameter));
-  }
-  return signature;
-}
-
-llvm::Error infini_attn::checkArgument(const Parameter &parameter,
-                                       const Array &array) {
-  bool matches = array.type == parameter.type &&
-                 array.shape.size() == parameter.shape.size();
-  for (size_t i = 0; matches && i < array.shape.size(); ++i)
-    matches = ShapedType::isDynamic(parameter.shape[i]) ||
-              parameter.shape[i] == array.shape[i];
-  if (matches) {
-    // The sizes of what compiled code allocates derive from these.
-    if (auto count = infini::countElements(array.shape, array.type); !count)
-      return llvm::createStringError("argument '" + parameter.name +
-                                     "': " + llvm::toString(count.takeError()));
-    return llvm::Error::success();
-  }
-  return llvm::createStringError(
-      "argument '" + parameter.name + "': expected " +
-      infini::describe(parameter.shape, parameter.type) + ", got " +
-      infini::describe(array.shape, array.type));
-}
-
-//===----------------------------------------------------------------------===//
 // Compilation
 //===----------------------------------------------------------------------===//
 
 /// Adds void infini_call_NAME(ptr slots), which loads the arguments of NAME's C
 /// wrapper from \p slots: the pointer to the results, then each argument, a
-/// pointer or the address of a scalar.
+/// pointer or the address of a scalar. A result that the wrapper returns, which
+/// is a lone scalar, is stored where the results belong.
 static llvm::Error addEntry(llvm::Module &module, StringRef name) {
   llvm::Function *wrapper = module.getFunction(("_mlir_ciface_" + name).str());
-  if (!wrapper || !wrapper->getReturnType()->isVoidTy())
+  if (!wrapper)
     return llvm::createStringError(
         "expected a function with a C wrapper, got '" + name + "'");
   llvm::LLVMContext &context = module.getContext();
@@ -142,16 +58,21 @@ static llvm::Error addEntry(llvm::Module &module, StringRef name) {
   auto *entry = llvm::Function::Create(type, llvm::Function::ExternalLinkage,
                                        kEntryPrefix + name, module);
   llvm::IRBuilder<> b(llvm::BasicBlock::Create(context, "", entry));
+  auto load = [&](unsigned slot) -> llvm::Value * {
+    return b.CreateLoad(pointer,
+                        b.CreateConstGEP1_64(pointer, entry->getArg(0), slot));
+  };
+  bool returns = !wrapper->getReturnType()->isVoidTy();
   llvm::SmallVector<llvm::Value *> arguments;
   for (llvm::Argument &argument : wrapper->args()) {
-    llvm::Value *slot =
-        b.CreateConstGEP1_64(pointer, entry->getArg(0), argument.getArgNo());
-    llvm::Value *value = b.CreateLoad(pointer, slot);
+    llvm::Value *value = load(argument.getArgNo() + returns);
     if (!argument.getType()->isPointerTy())
       value = b.CreateLoad(argument.getType(), value);
     arguments.push_back(value);
   }
-  b.CreateCall(wrapper, arguments);
+  llvm::Value *result = b.CreateCall(wrapper, arguments);
+  if (returns)
+    b.CreateStore(result, load(0));
   b.CreateRetVoid();
   return llvm::Error::success();
 }
@@ -163,10 +84,11 @@ Session::create(ModuleOp module, const CPUTarget &target) {
     if (!function.isPublic() || function.isDeclaration())
       continue;
     llvm::Expected<Signature> signature = makeSignature(function);
-    if (!signature)
-      return llvm::createStringError("function '" + function.getName() + "': " +
-                                     llvm::toString(signature.takeError()));
-    session->signatures[function.getName()] = std::move(*signature);
+    if (signature)
+      session->signatures[function.getName()] = std::move(*signature);
+    else
+      session->uncallable[function.getName()] =
+          llvm::toString(signature.takeError());
   }
   session->code->source = module.clone();
   if (failed(lowerForCPU(module, target)))
@@ -220,9 +142,16 @@ Session::create(ModuleOp module, const CPUTarget &target) {
 // Calls
 //===----------------------------------------------------------------------===//
 
-const Signature *Session::lookup(StringRef function) const {
+llvm::Expected<const Signature *> Session::lookup(StringRef function) const {
   auto found = signatures.find(function);
-  return found == signatures.end() ? nullptr : &found->second;
+  if (found != signatures.end())
+    return &found->second;
+  auto reason = uncallable.find(function);
+  if (reason != uncallable.end())
+    return llvm::createStringError("function '" + function +
+                                   "': " + reason->second);
+  return llvm::createStringError("expected a public function, got '" +
+                                 function + "'");
 }
 
 /// Words of a memref descriptor: allocated, aligned, offset, sizes, strides.
@@ -240,31 +169,78 @@ static void fillDescriptor(const Array &array,
     words[strides + i] = stride;
 }
 
+namespace {
+/// The structure that a C wrapper stores its results to: descriptors and
+/// scalars, aligned as C aligns them.
+class Results {
+public:
+  explicit Results(ArrayRef<Parameter> parameters) : parameters(parameters) {
+    size_t size = 0;
+    for (const Parameter &result : parameters) {
+      size_t bytes = result.isScalar ? infini::sizeOf(result.type)
+                                     : 8 * descriptorWords(result.shape.size());
+      size = llvm::alignTo(size, std::min<size_t>(bytes, 8));
+      offsets.push_back(size);
+      size += bytes;
+    }
+    words.resize(llvm::divideCeil(size, 8));
+  }
+
+  void *data() { return words.data(); }
+  llvm::Expected<std::vector<Array>> take() const;
+
+private:
+  static Array takeTensor(const Parameter &result, const int64_t *descriptor);
+
+  ArrayRef<Parameter> parameters;
+  SmallVector<size_t> offsets; // in bytes
+  SmallVector<int64_t> words;
+};
+} // namespace
+
 /// The row-major array that a result descriptor owns.
-static Array takeResult(const Parameter &result, const int64_t *words) {
+Array Results::takeTensor(const Parameter &result, const int64_t *descriptor) {
   Array array;
   array.type = result.type;
   size_t rank = result.shape.size();
-  array.shape.assign(words + 3, words + 3 + rank);
-  char *allocated = reinterpret_cast<char *>(words[0]);
-  char *begin = reinterpret_cast<char *>(words[1]) +
-                words[2] * infini::sizeOf(result.type);
+  array.shape.assign(descriptor + 3, descriptor + 3 + rank);
+  char *allocated = reinterpret_cast<char *>(descriptor[0]);
+  char *begin = reinterpret_cast<char *>(descriptor[1]) +
+                descriptor[2] * infini::sizeOf(result.type);
   array.data = std::shared_ptr<char>(
       begin, [allocated](char *) { std::free(allocated); });
   return array;
 }
 
+llvm::Expected<std::vector<Array>> Results::take() const {
+  std::vector<Array> arrays;
+  for (auto [result, offset] : llvm::zip(parameters, offsets)) {
+    const char *at = reinterpret_cast<const char *>(words.data()) + offset;
+    if (!result.isScalar) {
+      arrays.push_back(
+          takeTensor(result, reinterpret_cast<const int64_t *>(at)));
+      continue;
+    }
+    llvm::Expected<Array> scalar = Array::create(result.type, {});
+    if (!scalar)
+      return scalar.takeError();
+    std::memcpy(scalar->data.get(), at, infini::sizeOf(result.type));
+    arrays.push_back(std::move(*scalar));
+  }
+  return arrays;
+}
+
 llvm::Expected<std::vector<Array>> Session::call(StringRef function,
                                                  ArrayRef<Array> arguments) {
-  const Signature *signature = lookup(function);
-  if (!signature)
-    return llvm::createStringError("expected a public function, got '" +
-                                   function + "'");
-  if (arguments.size() != signature->arguments.size())
+  llvm::Expected<const Signature *> found = lookup(function);
+  if (!found)
+    return found.takeError();
+  const Signature &signature = **found;
+  if (arguments.size() != signature.arguments.size())
     return llvm::createStringError(
-        "expected " + Twine(signature->arguments.size()) + " arguments, got " +
+        "expected " + Twine(signature.arguments.size()) + " arguments, got " +
         Twine(arguments.size()));
-  for (auto [parameter, array] : llvm::zip(signature->arguments, arguments))
+  for (auto [parameter, array] : llvm::zip(signature.arguments, arguments))
     if (llvm::Error error = checkArgument(parameter, array))
       return std::move(error);
   std::vector<SmallVector<int64_t>> shapes;
@@ -280,17 +256,14 @@ llvm::Expected<std::vector<Array>> Session::call(StringRef function,
   if (!entry)
     return entry.takeError();
 
-  size_t resultWords = 0;
-  for (const Parameter &result : signature->results)
-    resultWords += descriptorWords(result.shape.size());
-  SmallVector<int64_t> results(resultWords);
+  Results results(signature.results);
   SmallVector<SmallVector<int64_t>> descriptors(arguments.size());
   SmallVector<void *> slots;
-  if (resultWords > 0)
+  if (!signature.results.empty())
     slots.push_back(results.data());
   for (auto [parameter, array, words] :
-       llvm::zip(signature->arguments, arguments, descriptors)) {
-    if (parameter.isIndex) {
+       llvm::zip(signature.arguments, arguments, descriptors)) {
+    if (parameter.isScalar) {
       slots.push_back(array.data.get());
       continue;
     }
@@ -300,12 +273,10 @@ llvm::Expected<std::vector<Array>> Session::call(StringRef function,
   infini_last_error();
   entry->toPtr<void(void **)>()(slots.data());
 
-  std::vector<Array> arrays;
-  const int64_t *words = results.data();
-  for (const Parameter &result : signature->results) {
-    arrays.push_back(takeResult(result, words));
-    words += descriptorWords(result.shape.size());
-  }
+  // Before a failed check is told: the arrays free what was returned.
+  llvm::Expected<std::vector<Array>> arrays = results.take();
+  if (!arrays)
+    return arrays.takeError();
   if (const char *message = infini_last_error())
     return llvm::createStringError(Twine("function '") + function +
                                    "': " + message);

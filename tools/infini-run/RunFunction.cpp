@@ -147,15 +147,18 @@ Error infini::writeOutputs(ArrayRef<Array> results, const RunOptions &options) {
 }
 
 Error infini::runFunction(Session &session, const RunOptions &options) {
-  const Signature *signature = session.lookup(options.entry);
-  Expected<std::vector<Array>> arguments = bindArguments(*signature, options);
+  Expected<const Signature *> found = session.lookup(options.entry);
+  if (!found)
+    return found.takeError();
+  const Signature &signature = **found;
+  Expected<std::vector<Array>> arguments = bindArguments(signature, options);
   if (!arguments)
     return arguments.takeError();
-  if (Error error = checkAllBound(*signature, *arguments))
+  if (Error error = checkAllBound(signature, *arguments))
     return error;
-  if (options.outputs.size() > signature->results.size())
+  if (options.outputs.size() > signature.results.size())
     return createStringError("expected at most " +
-                             Twine(signature->results.size()) +
+                             Twine(signature.results.size()) +
                              " outputs, got " + Twine(options.outputs.size()));
   std::vector<Array> results;
   SmallVector<double> seconds;

@@ -83,8 +83,9 @@ private:
 class Stream {
 public:
   /// The tokens are \p tokensInput; what else is bound is bound by name.
-  static Expected<Stream> create(Session &session, const RunOptions &options,
-                                 size_t tokensInput, int64_t rows);
+  static Expected<Stream> create(Session &session, const Signature &step,
+                                 const RunOptions &options, size_t tokensInput,
+                                 int64_t rows);
 
   /// Takes a chunk; no logits are computed.
   Error prefill(const Array &tokens);
@@ -104,14 +105,10 @@ private:
 };
 } // namespace
 
-Expected<Stream> Stream::create(Session &session, const RunOptions &options,
-                                size_t tokensInput, int64_t rows) {
+Expected<Stream> Stream::create(Session &session, const Signature &step,
+                                const RunOptions &options, size_t tokensInput,
+                                int64_t rows) {
   Stream stream(session, options.entry);
-  const Signature *init = session.lookup(options.entry + "_init");
-  const Signature *step = session.lookup(options.entry + "_step");
-  if (!init || !step || init->arguments.size() != 1)
-    return createStringError("expected a model that streams, got '" +
-                             options.entry + "'");
   Array batch = cantFail(Array::create(DType::I64, {}));
   *reinterpret_cast<int64_t *>(batch.data.get()) = rows;
   Expected<std::vector<Array>> state =
@@ -121,7 +118,7 @@ Expected<Stream> Stream::create(Session &session, const RunOptions &options,
   stream.stateSize = state->size();
 
   // What comes before the state is bound by name; the tokens are fed.
-  Signature bound = *step;
+  Signature bound = step;
   bound.arguments.resize(bound.arguments.size() - stream.stateSize);
   RunOptions named = options;
   named.inputs.erase(named.inputs.begin() + tokensInput);
@@ -204,13 +201,9 @@ static Error writeMeasurements(const RunOptions &options, int64_t tokens,
 }
 
 /// The input that is the tokens: the one of their name, or the first without.
-static Expected<size_t> findTokens(const Session &session,
+static Expected<size_t> findTokens(const Signature &step,
                                    const RunOptions &options) {
-  const Signature *step = session.lookup(options.entry + "_step");
-  if (!step || step->arguments.empty())
-    return createStringError("expected a model that streams, got '" +
-                             options.entry + "'");
-  StringRef name = step->arguments.front().name;
+  StringRef name = step.arguments.front().name;
   for (StringRef wanted : {name, StringRef()})
     for (size_t i = 0; i < options.inputs.size(); ++i)
       if (options.inputs[i].name == wanted)
@@ -220,7 +213,10 @@ static Expected<size_t> findTokens(const Session &session,
 }
 
 Error infini::runStream(Session &session, const RunOptions &options) {
-  Expected<size_t> tokensInput = findTokens(session, options);
+  Expected<const Signature *> step = session.lookup(options.entry + "_step");
+  if (!step)
+    return step.takeError();
+  Expected<size_t> tokensInput = findTokens(**step, options);
   if (!tokensInput)
     return tokensInput.takeError();
   Expected<TokenFile> file = TokenFile::open(options.inputs[*tokensInput].path);
@@ -237,7 +233,7 @@ Error infini::runStream(Session &session, const RunOptions &options) {
   if (options.generate < 1 && !options.outputs.empty())
     return createStringError("expected --generate=K with --output, got none");
   Expected<Stream> stream =
-      Stream::create(session, options, *tokensInput, rows);
+      Stream::create(session, **step, options, *tokensInput, rows);
   if (!stream)
     return stream.takeError();
 

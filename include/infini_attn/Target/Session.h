@@ -14,24 +14,12 @@
 #ifndef INFINI_ATTN_TARGET_SESSION_H
 #define INFINI_ATTN_TARGET_SESSION_H
 
-#include "infini_attn/IO/Array.h"
 #include "infini_attn/Target/CPU.h"
+#include "infini_attn/Target/Signature.h"
 
 #include "llvm/ADT/StringMap.h"
 
 namespace mlir::infini_attn {
-
-/// A tensor or an index of a function's signature.
-struct Parameter {
-  std::string name; ///< infini_attn.name, or arg<number>
-  infini::DType type = infini::DType::F32;
-  llvm::SmallVector<int64_t> shape; ///< kDynamic where it is not known
-  bool isIndex = false;
-};
-
-struct Signature {
-  std::vector<Parameter> arguments, results;
-};
 
 /// Compiled functions of a module, ready to be called.
 class Session {
@@ -43,13 +31,13 @@ public:
   create(ModuleOp module, const CPUTarget &target);
   ~Session();
 
-  /// The signature of a public function, or null.
-  const Signature *lookup(llvm::StringRef function) const;
+  /// The signature of a public function; an error where there is none of this
+  /// name, or it has an argument or a result that no array stands for.
+  llvm::Expected<const Signature *> lookup(llvm::StringRef function) const;
 
-  /// Calls a function. `arguments` are tensors or, for an index, an i64 scalar
-  /// array. Arguments of another type or shape, or whose sizes do not fit
-  /// together in an operation of infini_attn, or a check of the compiled code
-  /// that failed, are errors.
+  /// Calls a function. A scalar is an array of no dimensions. Arguments of
+  /// another type or shape, or whose sizes do not fit together in an operation
+  /// of infini_attn, or a check of the compiled code that failed, are errors.
   llvm::Expected<std::vector<infini::Array>>
   call(llvm::StringRef function, llvm::ArrayRef<infini::Array> arguments);
 
@@ -58,11 +46,8 @@ private:
   Session();
   std::unique_ptr<Code> code;
   llvm::StringMap<Signature> signatures;
+  llvm::StringMap<std::string> uncallable; ///< why
 };
-
-/// Whether `array` may be passed for `parameter`.
-llvm::Error checkArgument(const Parameter &parameter,
-                          const infini::Array &array);
 
 } // namespace mlir::infini_attn
 
