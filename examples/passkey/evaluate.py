@@ -4,7 +4,8 @@
   evaluate.py --weights=weights/linear.safetensors --tokens=32768,1000000 --keys=20
 
 All streams run as one batch, a few segments at a time. The five digits are generated greedily: each is fed back, the
-answer is never shown. A key counts when all five digits are right.
+answer is never shown. A key counts when all five digits are right. "max dz/z" is the health figure of docs/spec.md [F3]: the
+largest growth of a component of z in one segment, from the second on. At most 2: no step of the delta rule expands the memory.
 """
 
 import argparse
@@ -43,10 +44,13 @@ def load(path, haystack):
 
 
 class Stream:
-    """Model state after some tokens of B streams: the memories of the whole segments, and the open segment's tokens."""
+    """Model state after some tokens of B streams: the memories of the whole segments, and the open segment's tokens.
+
+    growth: max dz/z of the whole segments so far.
+    """
 
     def __init__(self, model, every_output):
-        self.model, self.memory, self.open = model, None, None
+        self.model, self.memory, self.open, self.growth = model, None, None, 0.0
         self.last = None if every_output else 1
 
     def feed(self, tokens):
@@ -57,6 +61,7 @@ class Stream:
         whole = pending.shape[1] // segment * segment
         if whole:
             hidden, self.memory = self.model(pending[:, :whole], self.memory, last=self.last)
+            self.growth = max(self.growth, *(layer.growth for layer in self.model.layers))
             index = -1
         self.open = pending[:, whole:]
         if self.open.shape[1]:
@@ -69,7 +74,7 @@ class Stream:
 
 @torch.no_grad()
 def answer(model, rows, every_output, progress):
-    """Greedy digits of each stream, int64 [B, 5] token ids; rows: int32 [B, n], e.g. a memory-mapped npy file."""
+    """(greedy digits of each stream, int64 [B, 5] token ids; max dz/z); rows: int32 [B, n], e.g. a memory-mapped npy file."""
     stream = Stream(model, every_output)
     piece = max(CHUNK_TOKENS // rows.shape[0] // model.segment, 1) * model.segment
     for start in range(0, rows.shape[1], piece):
@@ -80,11 +85,11 @@ def answer(model, rows, every_output, progress):
         digits.append(logits.argmax(-1))
         if i + 1 < haystacks.DIGITS:
             logits = stream.feed(digits[-1][:, None])
-    return torch.stack(digits, 1)
+    return torch.stack(digits, 1), stream.growth
 
 
 def measure(model, haystack, length, keys, seed, show=False, every_output=False):
-    """One row of the table: (found, seconds, indices of the missed keys)."""
+    """One row of the table: (found, seconds, max dz/z, indices of the missed keys)."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "tokens.npy")
         expected = haystack.digit_ids[haystacks.write(haystack, length, keys, seed, path)]
@@ -95,11 +100,12 @@ def measure(model, haystack, length, keys, seed, show=False, every_output=False)
             if show:
                 print(f"\r{done} of {rows.shape[1]} tokens", end="", file=sys.stderr)
 
-        found = (answer(model, rows, every_output, progress).numpy() == expected).all(1)
+        digits, growth = answer(model, rows, every_output, progress)
+        found = (digits.numpy() == expected).all(1)
         seconds = time.monotonic() - began
         if show:
             print("\r", end="", file=sys.stderr)
-    return int(found.sum()), seconds, np.flatnonzero(~found).tolist()
+    return int(found.sum()), seconds, growth, np.flatnonzero(~found).tolist()
 
 
 def main():
@@ -123,17 +129,17 @@ def main():
         for layer in model.layers:
             layer.gate.data.fill_(GATE_OFF)
     table = []
-    print(f"{'tokens':>9} {'rule':>7} {'memory':>6} {'found':>8} {'tokens/s':>9} {'peak MB':>8}  missed")
+    print(f"{'tokens':>9} {'rule':>7} {'memory':>6} {'found':>8} {'tokens/s':>9} {'peak MB':>8} {'max dz/z':>9}  missed")
     for length in map(int, arguments.tokens.split(",")):
         length = length or haystack.whole_length()
-        found, seconds, missed = measure(model, haystack, length, arguments.keys, arguments.seed, sys.stderr.isatty(),
-                                         arguments.every_output)
+        found, seconds, growth, missed = measure(model, haystack, length, arguments.keys, arguments.seed, sys.stderr.isatty(),
+                                                 arguments.every_output)
         row = {"tokens": length, "rule": model.rule, "memory": arguments.memory, "keys": arguments.keys, "found": found,
                "tokens_per_s": round(length * arguments.keys / seconds),
-               "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)}
+               "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1), "max_dz_over_z": growth}
         table.append(row)
         print(f"{length:>9} {model.rule:>7} {arguments.memory:>6} {found:>3} of {arguments.keys:<2} "
-              f"{row['tokens_per_s']:>8} {row['peak_mb']:>8}  {missed}", flush=True)
+              f"{row['tokens_per_s']:>8} {row['peak_mb']:>8} {growth:>9.3f}  {missed}", flush=True)
     if arguments.json:
         with open(arguments.json, "w") as file:
             json.dump({"rows": table}, file, indent=1)

@@ -33,6 +33,16 @@ def divide(numerator, denominator):
     return numerator * torch.where(empty, 0, 1 / torch.where(empty, 1, denominator))
 
 
+def growth(z, is_first):
+    """max dz / z_{s-1} over batch, heads, components and the segments from the second of the stream on [F3]; 0 for none.
+
+    z [B, S + 1, H, Dk]: the normalizers before each of S segments and after the last. is_first: the first is the stream's.
+    """
+    z = z[:, 1 if is_first else 0 :].detach()
+    gained = z.diff(dim=1)
+    return torch.where(gained == 0, 0, gained / z[:, :-1]).amax().item() if gained.numel() else 0.0
+
+
 class Matrix(nn.Module):
     """y = x @ weight, weight [inputs, outputs], no bias. With bf16 set, the product's factors and result are bf16."""
 
@@ -52,6 +62,7 @@ class Layer(nn.Module):
     memory: (M [B, H, Dk, Dv], z [B, H, Dk]) before the first of them, or None for an empty one.
     factors: [B, S] or None; each segment's update counts that many times (training only: a long text in a short one).
     last: how many of the segments need an output (the others only feed the memory), None for all.
+    growth, after a call without gradients: the health figure of its segments.
     """
 
     def __init__(self, width, hidden, heads, segment, rule):
@@ -87,11 +98,14 @@ class Layer(nn.Module):
 
     def scan(self, keys, v, memory, factors):
         """Memories before each segment, M [B, S, H, Dk, Dv] and z [B, S, H, Dk], and the memory after the last."""
-        if memory is None:
+        is_first = memory is None
+        if is_first:
             memory = (keys.new_zeros(keys.shape[0], *keys.shape[2:3], keys.shape[-1], v.shape[-1]),
                       keys.new_zeros(keys.shape[0], keys.shape[2], keys.shape[-1]))
         weighted = keys if factors is None else keys * factors[:, :, None, None, None]
         z = torch.cat([memory[1].unsqueeze(1), weighted.sum(-2)], 1).cumsum(1)  # [S7]
+        if not torch.is_grad_enabled():
+            self.growth = growth(z, is_first)
         if self.rule == "linear":
             M = torch.cat([memory[0].unsqueeze(1), weighted.transpose(-1, -2) @ v], 1).cumsum(1)
         else:

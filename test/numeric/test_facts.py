@@ -64,6 +64,38 @@ def test_f3_normalizer_is_a_fixed_direction(run):
     assert_close("memory", results["memory"], expected, bounds["memory"] + bounds["normalizer"][..., None])
 
 
+def test_f3_steady_growth_expands_nothing(run):
+    """[F3] V = 0, so M_s = A_s M_{s-1}: no column of M grows where max(dz/z) <= 2; after a z near 0 one does."""
+    program = Program("memory_scan", rule="delta", segment_length=4)
+    arguments = sample(program, tokens=24)
+    arguments["v"][:] = 0
+    arguments["normalizer"][0] *= 1e-3
+    results, bounds = run(program, arguments), bound_of(program, arguments)
+    def states(of, before, last):
+        return np.concatenate([of[before], of[last][:, :, None]], axis=2)
+    z, memory, error = (states(results, "normalizers", "normalizer"), states(results, "memories", "memory"),
+                        states(bounds, "memories", "memory"))
+    health = (np.diff(z, axis=2) / z[:, :, :-1]).max(axis=3)
+    size, slack = (np.linalg.norm(x.astype(np.float64), axis=3) for x in (memory, error))
+    grown = size[:, :, 1:] - size[:, :, :-1] > slack[:, :, 1:] + slack[:, :, :-1]
+    assert (health[1] <= 2).all() and (health[0, :, 0] > 100).all()
+    assert not grown[health <= 2].any() and grown[0, :, 0].any()
+
+
+def test_f3_long_segment_after_one_token(run):
+    """[F3] A first segment of one token, then one of 13 with the same keys: dz/z = 13, and the read is near mean(V) - v_1."""
+    program = Program("attention", rule="delta", segment_length=13)
+    arguments = sample(program, tokens=26, gate=LOOK_BACK)
+    arguments["k"][:] = 1  # sigma is 2
+    first = np.float32([1, -2, 3, 0.5, 8, -4])
+    arguments["memory"][:], arguments["normalizer"][:] = 2 * first, 2
+    later = arguments["v"][:, :, :13].astype(np.float64)
+    expected = (first + (later - first).sum(axis=2)) / 14  # mean(V) - v_1, but for 14 in place of 13 and v_1 once
+    expected = expected[:, reference.key_value_heads(4, 2), None].repeat(13, axis=2)
+    o = run(program, arguments)["o"][:, :, 13:]
+    assert_close("o", o, expected, bound_of(program, arguments)["o"][:, :, 13:])
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_f4_reads_are_bounded(rule, run):
     """[F4] From a zero memory |A_mem| <= earlier segments * max|V|; linear: in the convex hull of V from segment 2 on."""
