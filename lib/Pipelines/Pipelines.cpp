@@ -75,6 +75,11 @@ static void addLLVMConversion(OpPassManager &pm) {
   pm.addPass(createLowerAffinePass());
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createConvertVectorToLLVMPass());
+  // No library has functions of bf16; f16 is as it was.
+  math::MathExtendToSupportedTypesOptions wide;
+  wide.extraTypeStrs = {"f16"};
+  wide.targetTypeStr = "f32";
+  pm.addPass(math::createMathExtendToSupportedTypes(wide));
   // What has no polynomial and no instruction is a call of the C library.
   pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createConvertMathToLibmPass());
@@ -94,6 +99,8 @@ static void addLLVMConversion(OpPassManager &pm) {
   pm.addPass(createConvertControlFlowToLLVMPass());
   pm.addPass(createUBToLLVMConversionPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
+  // llvm: the casts of bf16 that are left are between integers
+  pm.addPass(cpu::createInfiniAttnBFloatToInteger());
 }
 
 void infini_attn::buildToLinalgPipeline(OpPassManager &pm) {

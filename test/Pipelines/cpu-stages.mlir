@@ -19,6 +19,7 @@
 // CHECK: infini-attn-checks-to-runtime
 // CHECK: convert-scf-to-cf
 // CHECK: reconcile-unrealized-casts
+// CHECK: infini-attn-bfloat-to-integer
 
 // PLAIN: infini-attn-guard-lookups
 // PLAIN: infini-attn-distribute
@@ -27,4 +28,5 @@
 // PLAIN: convert-linalg-to-loops
 // PLAIN: infini-attn-checks-to-runtime
 // PLAIN: reconcile-unrealized-casts
+// PLAIN: infini-attn-bfloat-to-integer
 module {}

@@ -53,6 +53,7 @@ constexpr const char *kPipelines[] = {
     "infini-attn-expand-reshapes",
     "infini-attn-parallel-to-runtime",
     "infini-attn-checks-to-runtime",
+    "infini-attn-bfloat-to-integer",
     "infini-attn-to-linalg-pipeline",
     "infini-attn-to-cpu-pipeline",
 };

@@ -169,4 +169,24 @@ def InfiniAttnChecksToRuntime
   ];
 }
 
+def InfiniAttnBFloatToInteger : Pass<"infini-attn-bfloat-to-integer"> {
+  let summary = "move bf16 as the integers that hold it";
+  let description = [{
+    LLVM widens a bf16 that is loaded, stored or selected to f32 on CPUs without
+    bf16, and calls `__truncsfbf2`, which few systems have, to narrow it again.
+    Here nothing is left to widen: loads, stores, selects, shuffles, constants
+    and arguments of blocks become those of i16.
+
+        llvm.load %p : !llvm.ptr -> bf16
+        =>
+        llvm.load %p : !llvm.ptr -> i16
+
+    What takes or gives bf16 otherwise (calls, arithmetic) gets a bitcast.
+
+    Requires: the llvm dialect, in which bf16 arithmetic is done in f32 already.
+    Ensures: results are the same bits.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
 #endif // INFINI_ATTN_CODEGEN_CPU_PASSES_TD
