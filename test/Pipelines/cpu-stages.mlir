@@ -11,6 +11,7 @@
 // CHECK: infini-attn-fuse-elementwise
 // CHECK: infini-attn-prepare-entry
 // CHECK: one-shot-bufferize{{.*}}bufferize-function-boundaries=true
+// CHECK: infini-attn-separate-results
 // CHECK: ownership-based-buffer-deallocation
 // CHECK: scf-forall-to-parallel
 // CHECK: infini-attn-linalg-to-vector-loops{vector-bits=256}

@@ -47,6 +47,7 @@ constexpr const char *kPipelines[] = {
     "convert-infini-attn-to-linalg",
     "infini-attn-fuse-elementwise",
     "infini-attn-prepare-entry",
+    "infini-attn-separate-results",
     "infini-attn-guard-lookups",
     "infini-attn-linalg-to-vector-loops",
     "infini-attn-approximate-math",

@@ -28,6 +28,24 @@ def InfiniAttnPrepareEntry : Pass<"infini-attn-prepare-entry", "::mlir::ModuleOp
   }];
 }
 
+def InfiniAttnSeparateResults
+    : Pass<"infini-attn-separate-results", "::mlir::ModuleOp"> {
+  let summary = "give each result of a function a buffer of its own";
+  let description = [{
+    The caller frees every result, so two may not share a buffer: one tensor
+    that is returned twice, or with a view of it, is copied.
+
+        func.return %x, %x
+        =>
+        %copy = bufferization.clone %x; func.return %x, %copy
+
+    Requires: buffers, before their deallocation. Ensures: results are the same
+    bits; results of a function that may overlap are the function's arguments
+    only, which deallocation copies.
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect"];
+}
+
 def InfiniAttnGuardLookups : Pass<"infini-attn-guard-lookups"> {
   let summary = "keep table look-ups inside their table";
   let description = [{
