@@ -95,8 +95,8 @@ static FailureOr<SegmentContext> makeContext(LinalgBuilder &b, Op op,
   if (failed(factor))
     return failure();
   if (op.getLengths())
-    checkCounts(b, b.getLoc(), op.getLengths(), b.size(x, 2),
-                "expected lengths from 0 to the number of " + tokens);
+    checkCounts(b, b.getLoc(), op.getLengths(), b.size(x, 2), "lengths",
+                tokens);
   return SegmentContext{*factor, op.getLengths(), epsilonOf(op)};
 }
 
@@ -149,7 +149,7 @@ static LogicalResult convert(RewriterBase &rewriter, SegmentAttentionOp op) {
     return failure();
   if (op.getQueryOffset())
     checkCounts(b, b.getLoc(), op.getQueryOffset(), b.size(op.getK(), 2),
-                "expected a query_offset from 0 to the number of keys");
+                "query_offset", "keys");
   LocalOptions options;
   options.positions = {op.getQueryOffset(), defaultPosition(b, op)};
   options.scale = makeScale(b, op);
@@ -279,7 +279,8 @@ struct ConvertToLinalg
   void runOnOperation() override {
     SmallVector<Operation *> ops;
     getOperation()->walk([&](Operation *op) {
-      if (isa_and_nonnull<InfiniAttnDialect>(op->getDialect()))
+      if (isa_and_nonnull<InfiniAttnDialect>(op->getDialect()) &&
+          !isa<CheckOp>(op))
         ops.push_back(op);
     });
     IRRewriter rewriter(&getContext());

@@ -59,13 +59,11 @@ Value StepExpander::chunkTokens() {
   return tokens;
 }
 
-Value StepExpander::boundedCount(Value tensor, Value last,
-                                 const Twine &message) {
+Value StepExpander::boundedCount(Value tensor, Value last, StringRef name) {
+  checkCount(b, b.getLoc(), tensor, zero, last, name, "tokens");
   Value count = arith::IndexCastOp::create(
       b, b.getIndexType(),
       tensor::ExtractOp::create(b, tensor, ValueRange{zero}));
-  // Unsigned: a negative count is a large one.
-  check(isAtMost(count, last), message);
   return min(count, last);
 }
 
@@ -84,12 +82,10 @@ SmallVector<Value> StepExpander::expand() {
     frequencies =
         boundFrequencies(b, b.getLoc(), op.getRotaryFrequencies(),
                          tensor::getMixedSize(b, b.getLoc(), op.getKeys(), 3));
-  Value begin = boundedCount(op.getCount(), constant(length - 1),
-                             "expected count from 0 to " + Twine(length - 1));
+  Value begin = boundedCount(op.getCount(), constant(length - 1), "count");
   Value valid = tokens;
   if (op.getLengths())
-    valid = boundedCount(op.getLengths(), tokens,
-                         "expected lengths from 0 to the number of tokens");
+    valid = boundedCount(op.getLengths(), tokens, "lengths");
   Value end = add(begin, valid);
 
   State state;

@@ -59,32 +59,30 @@ static void checkAllCounts(OpBuilder &b, Operation *op) {
   auto tokens = [&](Value tensor) {
     return tensor::getMixedSize(b, loc, tensor, 2);
   };
-  auto check = [&](Value counts, OpFoldResult limit, const Twine &message) {
+  auto check = [&](Value counts, OpFoldResult limit, StringRef name,
+                   StringRef unit) {
     if (counts)
-      checkCounts(b, loc, counts, limit, message);
+      checkCounts(b, loc, counts, limit, name, unit);
   };
-  constexpr StringLiteral lengths =
-      "expected lengths from 0 to the number of tokens";
   llvm::TypeSwitch<Operation *>(op)
       .Case<SegmentAttentionOp>([&](auto attention) {
         OpFoldResult keys = tokens(attention.getK());
-        check(attention.getLengths(), keys,
-              "expected lengths from 0 to the number of keys");
-        check(attention.getQueryOffset(), keys,
-              "expected a query_offset from 0 to the number of keys");
+        check(attention.getLengths(), keys, "lengths", "keys");
+        check(attention.getQueryOffset(), keys, "query_offset", "keys");
       })
       .Case<MemoryRetrieveOp>([&](auto retrieve) {
-        check(retrieve.getLengths(), tokens(retrieve.getQ()), lengths);
+        check(retrieve.getLengths(), tokens(retrieve.getQ()), "lengths",
+              "tokens");
       })
       .Case<AttentionStepOp>([&](auto step) {
-        check(step.getLengths(), tokens(step.getK()), lengths);
-        int64_t last = step.getSegmentLength() - 1;
-        check(step.getCount(), b.getIndexAttr(last),
-              "expected count from 0 to " + Twine(last));
+        check(step.getLengths(), tokens(step.getK()), "lengths", "tokens");
+        check(step.getCount(), b.getIndexAttr(step.getSegmentLength() - 1),
+              "count", "tokens");
       })
       .Case<MemoryUpdateOp, SegmentOp, AttentionOp, MemoryScanOp>(
           [&](auto other) {
-            check(other.getLengths(), tokens(other.getK()), lengths);
+            check(other.getLengths(), tokens(other.getK()), "lengths",
+                  "tokens");
           });
 }
 

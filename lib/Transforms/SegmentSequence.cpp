@@ -157,8 +157,7 @@ SmallVector<Value> Cut::forEach(ValueRange init, Body body) {
 
 void Cut::checkLengths(Value lengths) {
   if (lengths)
-    checkCounts(b, b.getLoc(), lengths, tokens,
-                "expected lengths from 0 to the number of tokens");
+    checkCounts(b, b.getLoc(), lengths, tokens, "lengths", "tokens");
 }
 
 Value Cut::lengthsOf(Value lengths, Segment segment) {

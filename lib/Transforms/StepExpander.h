@@ -76,15 +76,13 @@ private:
   Value equal(Value lhs, Value rhs) {
     return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, lhs, rhs);
   }
-  Value isAtMost(Value lhs, Value rhs) {
-    return arith::CmpIOp::create(b, arith::CmpIPredicate::ule, lhs, rhs);
-  }
   void check(Value holds, const Twine &message);
 
   /// Tokens of the chunk: of q, k, v and o, which must agree.
   Value chunkTokens();
-  /// The one element of a tensor of counts, made to be at most `last`.
-  Value boundedCount(Value tensor, Value last, const Twine &message);
+  /// The one element of a tensor of counts, which are called `name`, made to be
+  /// from 0 to `last`.
+  Value boundedCount(Value tensor, Value last, StringRef name);
   Value segmentsTouched(Value begin, Value end);
 
   Value slice(Value tensor, unsigned dim, OpFoldResult offset,

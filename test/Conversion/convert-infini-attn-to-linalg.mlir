@@ -34,7 +34,7 @@ func.func @retrieve_guarded(%q: tensor<2x2x8x16xf32>, %m: tensor<2x2x16x8xf32>, 
   // CHECK: scf.for
   // CHECK: %[[LENGTH:.*]] = tensor.extract %[[LENGTHS]]
   // CHECK: %[[OK:.*]] = arith.cmpi ule, %[[LENGTH]], %c8_i64 : i64
-  // CHECK: cf.assert %[[OK]], "expected lengths from 0 to the number of tokens"
+  // CHECK: infini_attn.check %[[OK]], "expected lengths from 0 to {1} tokens, got {0} in row {2}"
   // CHECK: ins(%{{.*}}, %[[LENGTHS]] : tensor<2x2x1x8xf32>, tensor<2xi64>)
   // CHECK-NEXT: ^bb0(%[[D:.*]]: f32, %[[N:.*]]: i64, %{{.*}}: f32):
   // CHECK: %[[EMPTY:.*]] = arith.cmpf oeq, %[[D]], %{{.*}} : f32

@@ -87,8 +87,8 @@ func.func @rounded(%q: tensor<1x1x8x16xf32>, %k: tensor<1x1x8x16xf32>, %v: tenso
 // CHECK-LABEL: @lengths(
 // CHECK-SAME: %[[V:[a-z0-9]*]]: tensor<2x1x8x4xf32>, %[[OFFSET:.*]]: tensor<2xi64>, %[[LENGTHS:.*]]: tensor<2xi64>)
 func.func @lengths(%q: tensor<2x1x2x16xf32>, %k: tensor<2x1x8x16xf32>, %v: tensor<2x1x8x4xf32>, %offset: tensor<2xi64>, %n: tensor<2xi64>) -> tensor<2x1x2x4xf32> {
-  // CHECK: cf.assert %{{.*}}, "expected lengths from 0 to the number of keys"
-  // CHECK: cf.assert %{{.*}}, "expected a query_offset from 0 to the number of keys"
+  // CHECK: infini_attn.check %{{.*}}, "expected lengths from 0 to {1} keys, got {0} in row {2}"
+  // CHECK: infini_attn.check %{{.*}}, "expected query_offset from 0 to {1} keys, got {0} in row {2}"
   // CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[OFFSET]], %[[LENGTHS]] :
   // CHECK: %[[POSITION:.*]] = arith.addi
   // CHECK: %[[CAUSAL:.*]] = arith.cmpi sle, %{{.*}}, %[[POSITION]]
@@ -139,7 +139,7 @@ func.func @rotated_keys(%q: tensor<2x1x2x8xf32>, %k: tensor<2x1x8x8xf32>, %v: te
 func.func @too_many_frequencies(%q: tensor<1x1x8x8xf32>, %k: tensor<1x1x8x8xf32>, %v: tensor<1x1x8x4xf32>, %f: tensor<?xf32>) -> tensor<1x1x8x4xf32> {
   // CHECK: %[[COUNT:.*]] = tensor.dim %[[F]], %c0
   // CHECK: %[[FITS:.*]] = arith.cmpi ule, %[[COUNT]], %c4
-  // CHECK: cf.assert %[[FITS]], "expected at most Dk / 2 rotary frequencies, got more"
+  // CHECK: infini_attn.check %[[FITS]], "expected at most {1} rotary frequencies (Dk / 2), got {0}"
   // CHECK: %[[BOUND:.*]] = arith.minui %[[COUNT]], %c4
   // CHECK: tensor.extract_slice %[[F]][0] [%[[BOUND]]] [1]
   %o = infini_attn.segment_attention %q, %k, %v rotary(%f : tensor<?xf32>) : tensor<1x1x8x8xf32>, tensor<1x1x8x8xf32>, tensor<1x1x8x4xf32> -> tensor<1x1x8x4xf32>

@@ -230,3 +230,12 @@ func.func @static(%q: tensor<2x6x5x8xf32> {infini_attn.name = "q"}, %k: tensor<2
   %r = infini_attn.memory_retrieve %q, %m, %z : tensor<2x6x5x8xf32>, tensor<2x3x8x9xf32>, tensor<2x3x8xf32> -> tensor<2x6x5x9xf32>
   return
 }
+
+// CHECK-LABEL: @check(
+// CHECK: infini_attn.check %{{.*}}, "wrong"
+// CHECK-NEXT: infini_attn.check %{{.*}}, "got {0} in row {1}"(%{{.*}}, %{{.*}} : i64, index)
+func.func @check(%ok: i1, %n: i64, %row: index) {
+  infini_attn.check %ok, "wrong"
+  infini_attn.check %ok, "got {0} in row {1}" (%n, %row : i64, index)
+  return
+}

@@ -12,9 +12,9 @@
 // The heads of a row share its count, so it is read from outside of the loop.
 // CHECK: %[[ROW:.*]] = tensor.extract_slice %[[COUNTS]][%[[B]]] [1] [1]
 // CHECK: tensor.extract %[[ROW]]
-// CHECK: cf.assert {{.*}}, "expected count from 0 to 127"
+// CHECK: infini_attn.check {{.*}}, "expected count from 0 to {1} tokens, got {0} in row {2}"
 // CHECK: %[[BEGIN:.*]] = arith.minui {{.*}}, %[[LAST]]
-// CHECK: cf.assert {{.*}}, "expected lengths from 0 to the number of tokens"
+// CHECK: infini_attn.check {{.*}}, "expected lengths from 0 to {1} tokens, got {0} in row {2}"
 // CHECK: %[[VALID:.*]] = arith.minui
 // CHECK: %[[END:.*]] = arith.addi %[[BEGIN]], %[[VALID]]
 // CHECK: %[[CEIL:.*]] = arith.ceildivui %[[END]], %[[N]]
@@ -198,7 +198,7 @@ func.func @partial_rotary(%q: tensor<?x4x?x32xf32>,
 // A number of frequencies that is not known is checked when it is.
 
 // CHECK-LABEL: func.func @any_rotary(
-// CHECK: cf.assert {{.*}}, "expected at most Dk / 2 rotary frequencies, got more"
+// CHECK: infini_attn.check {{.*}}, "expected at most {1} rotary frequencies (Dk / 2), got {0}"
 func.func @any_rotary(%q: tensor<?x4x?x32xf32>,
     %k: tensor<?x2x?x32xf32>,
     %v: tensor<?x2x?x16xf32>,

@@ -24,7 +24,7 @@ func.func @no_queries(%q: tensor<1x2x0x4xf32>, %k: tensor<1x1x5x4xf32>, %v: tens
 // CHECK-LABEL: @no_keys(
 // CHECK-SAME: %[[Q:[a-z0-9]+]]: tensor<1x2x?x4xbf16>
 // CHECK-NOT: infini_attn
-// CHECK: cf.assert %{{.*}}, "expected lengths from 0 to the number of keys"
+// CHECK: infini_attn.check %{{.*}}, "expected lengths from 0 to {1} keys, got {0} in row {2}"
 // CHECK: %[[ZERO:.*]] = arith.constant 0.0{{.*}} : bf16
 // CHECK: %[[O:.*]] = linalg.fill ins(%[[ZERO]]
 // CHECK: %[[INFINITY:.*]] = arith.constant 0xFF800000 : f32
@@ -86,7 +86,7 @@ func.func @segment(%o: tensor<1x2x0x6xf32>, %m: tensor<1x1x4x6xf32>, %z: tensor<
 // CHECK-LABEL: @attention(
 // CHECK-SAME: %[[O:[a-z0-9]+]]: tensor<1x2x0x6xf32>, %[[M:[a-z0-9]+]]: tensor<1x1x4x6xf32>, %[[Z:[a-z0-9]+]]: tensor<1x1x4xf32>
 // CHECK-NOT: infini_attn
-// CHECK: cf.assert %{{.*}}, "expected lengths from 0 to the number of tokens"
+// CHECK: infini_attn.check %{{.*}}, "expected lengths from 0 to {1} tokens, got {0} in row {2}"
 // CHECK: return %[[O]], %[[M]], %[[Z]]
 func.func @attention(%o: tensor<1x2x0x6xf32>, %m: tensor<1x1x4x6xf32>, %z: tensor<1x1x4xf32>, %q: tensor<1x2x0x4xf32>,
                      %k: tensor<1x1x0x4xf32>, %v: tensor<1x1x0x6xf32>, %g: tensor<2xf32>, %n: tensor<1xi64>)
@@ -116,7 +116,7 @@ func.func @scan(%m: tensor<1x1x4x6xf32>, %z: tensor<1x1x4xf32>, %k: tensor<1x1x0
 // CHECK-LABEL: @step(
 // CHECK-SAME: %[[M:[a-z0-9]+]]: tensor<1x1x4x6xf32>, %[[Z:[a-z0-9]+]]: tensor<1x1x4xf32>, %[[KEYS:[a-z0-9]+]]: tensor<1x1x4x4xf32>, %[[VALUES:[a-z0-9]+]]: tensor<1x1x4x6xf32>, %[[COUNT:[a-z0-9]+]]: tensor<1xi64>
 // CHECK-NOT: infini_attn
-// CHECK: cf.assert %{{.*}}, "expected count from 0 to 3"
+// CHECK: infini_attn.check %{{.*}}, "expected count from 0 to {1} tokens, got {0} in row {2}"
 // CHECK: return %[[M]], %[[Z]], %[[KEYS]], %[[VALUES]], %[[COUNT]]
 func.func @step(%m: tensor<1x1x4x6xf32>, %z: tensor<1x1x4xf32>, %keys: tensor<1x1x4x4xf32>,
                 %values: tensor<1x1x4x6xf32>, %count: tensor<1xi64>, %o: tensor<1x2x0x6xf32>, %q: tensor<1x2x0x4xf32>,

@@ -33,7 +33,7 @@
 // CHECK: scf.for %[[ROW:.*]] = %[[C0]] to %[[C2]] step %[[C1]] {
 // CHECK: %[[LENGTH:.*]] = tensor.extract %[[N]][%[[ROW]]]
 // CHECK: %[[INSIDE:.*]] = arith.cmpi ule, %[[LENGTH]], %[[I14]]
-// CHECK: cf.assert %[[INSIDE]], "expected lengths from 0 to the number of tokens"
+// CHECK: infini_attn.check %[[INSIDE]], "expected lengths from 0 to {1} tokens, got {0} in row {2}"
 //
 // SEQ: %[[LOOP:.*]]:3 = scf.for %[[S:.*]] = %[[C0]] to %[[C3]] step %[[C1]] iter_args(%[[OS:.*]] = %[[O]], %[[MS:.*]] = %[[M]], %[[ZS:.*]] = %[[Z]])
 // SEQ: %[[T:.*]] = affine.apply #[[FIRST]](%[[S]])
@@ -220,7 +220,7 @@ func.func @scan_of_no_rows(%k: tensor<?x2x14x8xf32>, %v: tensor<?x2x14x6xf32>, %
 // The state before each segment is stored before the segment enters it.
 // CHECK-LABEL: @scan(
 // CHECK-SAME: %[[K:[a-z0-9]+]]: tensor<?x2x?x8xf32>, %{{.*}}, %[[M:[a-z0-9]+]]: tensor<?x2x8x6xf32>, %[[Z:[a-z0-9]+]]: tensor<?x?x?xf32>, %[[N:[a-z0-9]+]]: tensor<?xi64>)
-// CHECK: cf.assert
+// CHECK: infini_attn.check
 // CHECK: %[[LOOP:.*]]:4 = scf.for %[[S:.*]] = %c0 to %{{.*}} step %c1 iter_args(%[[MEMS:.*]] = %{{.*}}, %[[NORMS:.*]] = %{{.*}}, %[[MS:.*]] = %[[M]], %[[ZS:.*]] = %[[Z]])
 // CHECK: tensor.insert_slice %[[MS]] into %[[MEMS]][0, 0, %[[S]], 0, 0]
 // CHECK: tensor.insert_slice %[[ZS]] into %[[NORMS]][0, 0, %[[S]], 0]

@@ -23,7 +23,7 @@ def ConvertInfiniAttnToLinalg : Pass<"convert-infini-attn-to-linalg"> {
 
     Products have their queries along the innermost loop, so that a backend
     whose vectors run along that loop reduces nothing across lanes. Lengths and
-    offsets outside of their range are reported by `cf.assert`; code after it
+    offsets outside of their range are reported by `infini_attn.check`; code after it
     is safe all the same.
 
     Requires: `attention`, `memory_scan` and `attention_step` were expanded by

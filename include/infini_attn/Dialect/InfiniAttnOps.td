@@ -9,6 +9,7 @@
 #ifndef INFINI_ATTN_OPS_TD
 #define INFINI_ATTN_OPS_TD
 
+include "infini_attn/Dialect/CheckOps.td"
 include "infini_attn/Dialect/SegmentOps.td"
 include "infini_attn/Dialect/SequenceOps.td"
 include "infini_attn/Dialect/StreamOps.td"

@@ -8,8 +8,8 @@
 ///
 /// \file
 /// Checks that lowered code makes of operands whose values or sizes only run
-/// time tells. Each is a `cf.assert`, after which the code is safe all the
-/// same.
+/// time tells. Each is an `infini_attn.check`, after which the code is safe all
+/// the same.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -20,10 +20,15 @@
 
 namespace mlir::infini_attn {
 
-/// Checks, with \p message, that each element of \p counts, a tensor of one
-/// i64 a batch row, is from 0 to \p limit.
+/// Checks that element \p row of \p counts, a tensor of one i64 a batch row, is
+/// from 0 to \p limit. The message calls the counts \p name and what they count
+/// \p unit; its row is that of the tensor which \p counts was sliced from.
+void checkCount(OpBuilder &builder, Location loc, Value counts, Value row,
+                OpFoldResult limit, const Twine &name, const Twine &unit);
+
+/// `checkCount` of each row.
 void checkCounts(OpBuilder &builder, Location loc, Value counts,
-                 OpFoldResult limit, const Twine &message);
+                 OpFoldResult limit, const Twine &name, const Twine &unit);
 
 /// \p frequencies, at most one a pair of components of a head of \p width. More
 /// of them are reported and left out.

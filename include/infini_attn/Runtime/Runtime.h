@@ -41,9 +41,12 @@ void infini_parallel_for(void (*body)(void *context, int64_t begin,
 /// INFINI_MAX_THREADS; 0 or less means all of the machine.
 void infini_set_threads(int32_t threads);
 
-/// Records `message` where `ok` is 0, if it is the first since the last call of
-/// infini_last_error. Thread-safe.
-void infini_check(int32_t ok, const char *message);
+/// Records `message` and its values where `ok` is 0, if it is the first since
+/// the last call of infini_last_error. `{0}`, `{1}` and `{2}` in it stand for
+/// `first`, `second` and `third`. Its text must live as long as the process.
+/// Thread-safe.
+void infini_check(int32_t ok, const char *message, int64_t first,
+                  int64_t second, int64_t third);
 
 /// malloc and calloc of compiled code, which writes to what it gets without a
 /// look. The memory is for free().
@@ -54,8 +57,8 @@ void *infini_calloc(size_t count, size_t size);
 /// must not return. A null pointer means one line on stderr, and abort().
 void infini_set_out_of_memory(void (*handler)(size_t bytes));
 
-/// The message of the first check that failed, or a null pointer; forgets it.
-/// The text is a constant of the compiled code.
+/// The message of the first check that failed, with its values, or a null
+/// pointer; forgets it. The text is the calling thread's until its next call.
 const char *infini_last_error(void);
 
 #ifdef __cplusplus

@@ -87,7 +87,7 @@ def InfiniAttnSegmentSequence : Pass<"infini-attn-segment-sequence"> {
         M[.] = memory_scan(k, v), M
         forall s: o[s], _ = segment(q[s], k[s], v[s]), M[s]
 
-    Requires: nothing. A length out of range is reported by a `cf.assert` and
+    Requires: nothing. A length out of range is reported by an `infini_attn.check` and
     clamped. Ensures: no `attention` or `memory_scan` is left. Results are the
     same bits in both schedules [S16].
   }];
@@ -180,7 +180,7 @@ def InfiniAttnExpandStep : Pass<"infini-attn-expand-step"> {
     the memory, and only the last, open segment's keys are kept.
 
     Requires: keys and values of a static number of tokens. A count or a length
-    out of range is reported by a `cf.assert` and clamped. Ensures: no
+    out of range is reported by an `infini_attn.check` and clamped. Ensures: no
     `attention_step` is left; the results of a row are a function of that row's
     values alone [S16]. They differ in the last bits from other cuts of the same
     tokens into chunks.

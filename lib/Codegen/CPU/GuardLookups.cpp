@@ -12,9 +12,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "infini_attn/Codegen/CPU/Passes.h"
+#include "infini_attn/Dialect/InfiniAttn.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -130,8 +130,10 @@ void Guard::insert() {
     // Unsigned: a negative index is a large one.
     Value isInside = arith::CmpIOp::create(inside, arith::CmpIPredicate::ult,
                                            operand.get(), size);
-    cf::AssertOp::create(inside, isInside,
-                         "expected an index inside of the table it looks up");
+    CheckOp::create(
+        inside, isInside,
+        "expected an index below {1} into the table it looks up, got {0}",
+        ValueRange{operand.get(), size});
     operand.set(arith::MinUIOp::create(inside, operand.get(), last));
   }
   if (!mayBeEmpty.empty())

@@ -8,6 +8,8 @@
 
 #include "VectorPlan.h"
 
+#include "infini_attn/Dialect/InfiniAttn.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -97,8 +99,10 @@ static bool hasVectorPayload(linalg::GenericOp op, unsigned dim) {
     if (auto load = dyn_cast<memref::LoadOp>(inner);
         load && isRowLoad(op, load, dim))
       continue;
-    if (auto check = dyn_cast<cf::AssertOp>(inner);
-        check && !variesAlong(op, check.getArg(), dim))
+    if (isa<cf::AssertOp, CheckOp>(inner) &&
+        llvm::none_of(inner.getOperands(), [&](Value operand) {
+          return variesAlong(op, operand, dim);
+        }))
       continue;
     return false;
   }

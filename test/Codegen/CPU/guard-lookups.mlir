@@ -20,7 +20,7 @@
 // CHECK: %[[INDEX:.*]] = arith.index_cast %{{.*}} : i32 to index
 // CHECK: %[[D:.*]] = linalg.index 1
 // CHECK: %[[OK:.*]] = arith.cmpi ult, %[[INDEX]], %[[SIZE]]
-// CHECK: cf.assert %[[OK]], "expected an index inside of the table it looks up"
+// CHECK: infini_attn.check %[[OK]], "expected an index below {1} into the table it looks up, got {0}"
 // CHECK: %[[SAFE:.*]] = arith.minui %[[INDEX]], %[[LAST]]
 // CHECK: tensor.extract %[[FULL]][%[[SAFE]], %[[D]]]
 func.func @lookup(%tokens: tensor<?xi32>, %table: tensor<?x8xf32>, %init: tensor<?x8xf32>) -> tensor<?x8xf32> {
@@ -39,7 +39,7 @@ func.func @lookup(%tokens: tensor<?xi32>, %table: tensor<?x8xf32>, %init: tensor
 // CHECK-LABEL: @computed(
 // CHECK-NOT: arith.select
 // CHECK: %[[NEXT:.*]] = arith.addi
-// CHECK: cf.assert
+// CHECK: infini_attn.check
 // CHECK: %[[SAFE:.*]] = arith.minui %[[NEXT]]
 // CHECK: tensor.extract %arg0[%[[SAFE]]]
 func.func @computed(%table: tensor<4xi64>, %data: i64) -> i64 {
@@ -51,7 +51,7 @@ func.func @computed(%table: tensor<4xi64>, %data: i64) -> i64 {
 }
 
 // CHECK-LABEL: @indices(
-// CHECK: cf.assert
+// CHECK: infini_attn.check
 // CHECK: tensor.extract %arg0[%{{.*}}]
 func.func @indices(%table: tensor<4xf32>, %rows: tensor<3xindex>, %init: tensor<3xf32>) -> tensor<3xf32> {
   %0 = linalg.map ins(%rows : tensor<3xindex>) outs(%init : tensor<3xf32>)
@@ -63,7 +63,7 @@ func.func @indices(%table: tensor<4xf32>, %rows: tensor<3xindex>, %init: tensor<
 }
 
 // CHECK-LABEL: @loop(
-// CHECK-NOT: cf.assert
+// CHECK-NOT: infini_attn.check
 // CHECK: return
 func.func @loop(%table: tensor<?xf32>, %n: index, %init: f32) -> f32 {
   %c0 = arith.constant 0 : index
@@ -79,7 +79,7 @@ func.func @loop(%table: tensor<?xf32>, %n: index, %init: f32) -> f32 {
 // A constant is inside of a static size, perhaps not of another.
 // CHECK-LABEL: @constants(
 // CHECK: tensor.extract %arg0[%c1
-// CHECK: cf.assert
+// CHECK: infini_attn.check
 // CHECK: arith.minui %c1
 func.func @constants(%a: tensor<2xf32>, %b: tensor<?xf32>) -> (f32, f32) {
   %c1 = arith.constant 1 : index

@@ -51,12 +51,12 @@ def InfiniAttnGuardLookups : Pass<"infini-attn-guard-lookups"> {
   let description = [{
     A `tensor.extract` whose index is data (a token looked up in an embedding)
     is checked against the size of its table: an index outside is reported by
-    a `cf.assert` and clamped, so that no input makes compiled code read
+    an `infini_attn.check` and clamped, so that no input makes compiled code read
     outside of a buffer.
 
         tensor.extract %table[%i, %j]
         =>
-        cf.assert (%i < dim(%table, 0)); tensor.extract %table[min(%i, dim - 1), %j]
+        infini_attn.check (%i < dim(%table, 0)); tensor.extract %table[min(%i, dim - 1), %j]
 
     Zeros take the place of a table without entries.
 
@@ -65,7 +65,7 @@ def InfiniAttnGuardLookups : Pass<"infini-attn-guard-lookups"> {
     size, are left alone.
   }];
   let dependentDialects = [
-    "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
+    "::mlir::arith::ArithDialect", "::mlir::infini_attn::InfiniAttnDialect",
     "::mlir::tensor::TensorDialect"
   ];
 }
@@ -171,15 +171,16 @@ def InfiniAttnChecksToRuntime
   let description = [{
     A failed check of compiled code must not kill the host program.
 
-        cf.assert %ok, "expected ..., got ..."
+        infini_attn.check %ok, "expected ..., got {0}" (%value : i64)
         =>
-        func.call @infini_check(%ok, "expected ..., got ...")
+        func.call @infini_check(%ok, "expected ..., got {0}", %value, 0, 0)
 
-    `infini_check` keeps the first message; the host asks for it with
-    `infini_last_error` after the call.
+    `infini_check` keeps the first message and its values; the host asks for it
+    with `infini_last_error` after the call. A `cf.assert` is a check without
+    values.
 
     Requires: code after a check is safe also where the check failed. Ensures:
-    no `cf.assert` is left.
+    no check is left.
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
