@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -88,6 +89,9 @@ LogicalResult infini_attn::verifyKnownAttributes(Operation *op) {
 LogicalResult
 InfiniAttnDialect::verifyOperationAttribute(Operation *op,
                                             NamedAttribute attribute) {
+  if (attribute.getName() == kSequentialAttr && isa<FunctionOpInterface>(op) &&
+      isa<UnitAttr>(attribute.getValue()))
+    return success();
   return op->emitOpError("got unknown attribute ") << attribute.getName();
 }
 

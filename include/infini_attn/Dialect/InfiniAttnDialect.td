@@ -49,6 +49,10 @@ def InfiniAttnDialect : Dialect {
     /// Name of the function argument attribute by which tools bind files and
     /// weights to arguments.
     static constexpr ::llvm::StringLiteral kArgNameAttr = "infini_attn.name";
+    /// Unit attribute of a function whose callers have divided the work among
+    /// threads: nothing in it becomes a parallel loop.
+    static constexpr ::llvm::StringLiteral kSequentialAttr =
+        "infini_attn.sequential";
   }];
 }
 

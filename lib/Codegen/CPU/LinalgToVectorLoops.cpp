@@ -51,12 +51,8 @@ struct LinalgToVectorLoops
   using InfiniAttnLinalgToVectorLoopsBase::InfiniAttnLinalgToVectorLoopsBase;
 
   void runOnOperation() override {
-    if (vectorBits != 512 && vectorBits != 256 && vectorBits != 128) {
-      emitError(getOperation()->getLoc(),
-                "expected vector-bits to be 512, 256 or 128, got ")
-          << vectorBits.getValue();
+    if (failed(cpu::verifyVectorBits(getOperation(), vectorBits)))
       return signalPassFailure();
-    }
     SmallVector<Operation *> ops;
     getOperation()->walk([&](Operation *op) {
       if (isa<memref::CopyOp>(op) ||

@@ -32,9 +32,8 @@ using namespace mlir;
 using namespace mlir::infini_attn;
 using namespace mlir::infini_attn::cpu;
 
-/// Rows of a tile handed to a thread at once: 64 rows of a few hundred f32 stay
-/// in L2 while the other operand streams past them.
-static constexpr int64_t kRowBlock = 64;
+/// Steps of a reduction in one iteration.
+static constexpr int32_t kUnroll = 4;
 
 namespace {
 /// Accumulators: one an output, row and column, in this order.
@@ -67,6 +66,7 @@ private:
                 Value mask);
   void emitReduceTile(Value row, int64_t rows);
   Accumulators emitReductions(ArrayRef<unsigned> dims, ArrayRef<Value> init,
+                              int64_t unroll,
                               function_ref<Accumulators(ArrayRef<Value>)> body);
   Value combineLanes(Operation *combiner, Value vector);
   Value combine(Operation *combiner, Value lhs, Value rhs);
@@ -108,7 +108,7 @@ void LoopEmitter::emit() {
     if (op.getIteratorTypesArray()[dim] == utils::IteratorType::parallel &&
         dim != plan.vectorDim && dim != plan.rowDim)
       outer.push_back(dim);
-  emitOuter(outer, !op->getParentOfType<scf::ParallelOp>());
+  emitOuter(outer, !isSequential(op));
 }
 
 void LoopEmitter::emitOuter(ArrayRef<unsigned> outer, bool parallel) {
@@ -159,21 +159,26 @@ void LoopEmitter::emitColumns(Value rowFrom, Value rowTo) {
   if (plan.kind == VectorPlan::Kind::Reduce)
     return emitRows(rowFrom, rowTo, {}, 1, {});
   Value extent = nest.upper[plan.vectorDim];
-  int64_t step = plan.columns * plan.lanes;
-  Value tail = arith::RemUIOp::create(b, extent, constant(step));
-  Value whole = arith::SubIOp::create(b, extent, tail);
-  forLoop(constant(0), whole, step, {}, [&](Value column, ValueRange) {
-    emitRows(rowFrom, rowTo, column, plan.columns, {});
-    return SmallVector<Value>();
-  });
   std::optional<int64_t> known = getConstantIntValue(extent);
-  if (known && *known % step == 0)
+  // As many whole tiles as there are, then smaller ones.
+  Value from = constant(0);
+  for (int64_t columns = plan.columns; columns > 0; --columns) {
+    int64_t step = columns * plan.lanes;
+    Value left = arith::SubIOp::create(b, extent, from);
+    Value tail = arith::RemUIOp::create(b, left, constant(step));
+    Value whole = b.createOrFold<arith::SubIOp>(extent, tail);
+    forLoop(from, whole, step, {}, [&](Value column, ValueRange) {
+      emitRows(rowFrom, rowTo, column, columns, {});
+      return SmallVector<Value>();
+    });
+    from = whole;
+    if (known && *known % step == 0)
+      return;
+  }
+  if (known && *known % plan.lanes == 0)
     return;
-  forLoop(whole, extent, plan.lanes, {}, [&](Value column, ValueRange) {
-    Value mask;
-    if (!known || *known % plan.lanes != 0)
-      mask = maskFrom(column);
-    emitRows(rowFrom, rowTo, column, 1, mask);
+  forLoop(from, extent, plan.lanes, {}, [&](Value column, ValueRange) {
+    emitRows(rowFrom, rowTo, column, 1, maskFrom(column));
     return SmallVector<Value>();
   });
 }
@@ -210,16 +215,35 @@ void LoopEmitter::emitRows(Value rowFrom, Value rowTo, Value column,
 
 Accumulators
 LoopEmitter::emitReductions(ArrayRef<unsigned> dims, ArrayRef<Value> init,
+                            int64_t unroll,
                             function_ref<Accumulators(ArrayRef<Value>)> body) {
   if (dims.empty())
     return body(init);
-  auto loop = forLoop(constant(0), nest.upper[dims.front()], 1, init,
-                      [&](Value iv, ValueRange carried) {
-                        nest.indices[dims.front()] = iv;
-                        return emitReductions(dims.drop_front(),
-                                              Accumulators(carried), body);
-                      });
-  return Accumulators(loop.getResults());
+  unsigned dim = dims.front();
+  Value extent = nest.upper[dim];
+  auto steps = [&](Value from, Value to, int64_t count, ValueRange start) {
+    scf::ForOp loop =
+        forLoop(from, to, count, start, [&](Value iv, ValueRange carried) {
+          Accumulators values(carried);
+          for (int64_t i = 0; i < count; ++i) {
+            nest.indices[dim] =
+                i == 0 ? iv : arith::AddIOp::create(b, iv, constant(i));
+            values = emitReductions(dims.drop_front(), values, unroll, body);
+          }
+          return values;
+        });
+    return Accumulators(loop.getResults());
+  };
+  // The innermost steps are unrolled: fewer additions compete with the
+  // products.
+  if (dims.size() > 1 || unroll == 1)
+    return steps(constant(0), extent, 1, init);
+  std::optional<int64_t> known = getConstantIntValue(extent);
+  if (known && *known % unroll == 0)
+    return steps(constant(0), extent, unroll, init);
+  Value whole = arith::SubIOp::create(
+      b, extent, arith::RemUIOp::create(b, extent, constant(unroll)));
+  return steps(whole, extent, 1, steps(constant(0), whole, unroll, init));
 }
 
 //===----------------------------------------------------------------------===//
@@ -266,12 +290,14 @@ void LoopEmitter::emitTile(Value row, int64_t rows, Value column,
               b, b.getZeroAttr(
                      payload.vectorOf(getElementTypeOrSelf(init.get()))));
   }
-  accumulators =
-      emitReductions(reductions, accumulators, [&](ArrayRef<Value> carried) {
-        Accumulators next(carried);
-        payload.evaluate(tile, next);
-        return next;
-      });
+  // Smaller tiles are for what is left at the ends: not worth the code.
+  bool isWhole = rows == plan.rows && columns == plan.columns && rows > 1;
+  accumulators = emitReductions(reductions, accumulators, isWhole ? kUnroll : 1,
+                                [&](ArrayRef<Value> carried) {
+                                  Accumulators next(carried);
+                                  payload.evaluate(tile, next);
+                                  return next;
+                                });
 
   size_t i = 0;
   for (OpOperand &init : op.getDpsInitsMutable())
@@ -297,7 +323,8 @@ void LoopEmitter::emitReduceTile(Value row, int64_t rows) {
   op.getReductionDims(reductions);
   llvm::erase(reductions, plan.vectorDim);
   Accumulators sums = emitReductions(
-      reductions, init, [&](ArrayRef<Value> carried) -> Accumulators {
+      reductions, init, /*unroll=*/1,
+      [&](ArrayRef<Value> carried) -> Accumulators {
         Value extent = nest.upper[plan.vectorDim];
         Value tail = arith::RemUIOp::create(b, extent, constant(plan.lanes));
         Value whole = arith::SubIOp::create(b, extent, tail);

@@ -13,6 +13,8 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 
 using namespace mlir;
 using namespace mlir::infini_attn;
@@ -26,6 +28,20 @@ static constexpr int64_t kRowsAVX2 = 4;
 static constexpr int64_t kColumns = 3;
 /// Rows of a reduction along the lanes that run side by side, to hide latency.
 static constexpr int64_t kReduceRows = 4;
+
+bool cpu::isSequential(Operation *op) {
+  auto function = op->getParentOfType<FunctionOpInterface>();
+  return op->getParentOfType<scf::ParallelOp>() ||
+         (function && function->hasAttr(InfiniAttnDialect::kSequentialAttr));
+}
+
+LogicalResult cpu::verifyVectorBits(Operation *op, unsigned bits) {
+  if (bits == 512 || bits == 256 || bits == 128)
+    return success();
+  return emitError(op->getLoc(),
+                   "expected vector-bits to be 512, 256 or 128, got ")
+         << bits;
+}
 
 Access cpu::getAccess(linalg::GenericOp op, OpOperand &operand, unsigned dim) {
   auto type = dyn_cast<MemRefType>(operand.get().getType());
@@ -187,10 +203,10 @@ static std::optional<unsigned> findTransposedDim(linalg::GenericOp op,
 }
 
 /// Vectors of a tile along a loop of \p extent: as many as leave few columns to
-/// the tail, which takes one vector at a time.
+/// the smaller tiles of the tail.
 static int64_t chooseColumns(int64_t extent, int64_t lanes) {
   if (ShapedType::isDynamic(extent))
-    return kColumns - 1;
+    return kColumns;
   for (int64_t columns = kColumns; columns > 1; --columns)
     if (extent % (columns * lanes) == 0 || extent >= 8 * columns * lanes)
       return columns;
@@ -217,12 +233,31 @@ static void chooseTile(linalg::GenericOp op, VectorPlan &plan) {
     plan.rows = std::clamp<int64_t>(extents[*plan.rowDim], 1, plan.rows);
 }
 
-/// The fill that alone determines what \p init holds when \p op begins: on a
-/// buffer that nothing else has seen in between.
+/// The buffer that \p view is a part of.
+static Value getViewedBuffer(Value view) {
+  while (auto op = view.getDefiningOp<ViewLikeOpInterface>())
+    view = op.getViewSource();
+  return view;
+}
+
+/// The fill that alone determines what \p init holds when \p op begins, so that
+/// it need not be done: \p op itself writes each element of the buffer.
 static linalg::FillOp findFill(linalg::GenericOp op, OpOperand &init) {
   Value buffer = init.get();
-  if (!op.payloadUsesValueFromOperand(&init) ||
-      !buffer.getDefiningOp<memref::AllocOp>())
+  if (!op.payloadUsesValueFromOperand(&init))
+    return {};
+  // Right before, and no input is a view of what it wrote.
+  Operation *before = op->getPrevNode();
+  while (before && isMemoryEffectFree(before))
+    before = before->getPrevNode();
+  if (auto fill = dyn_cast_or_null<linalg::FillOp>(before);
+      fill && fill.output() == buffer &&
+      llvm::none_of(op.getDpsInputs(), [&](Value input) {
+        return getViewedBuffer(input) == getViewedBuffer(buffer);
+      }))
+    return fill;
+  // Or on a buffer that nothing else has seen in between.
+  if (!buffer.getDefiningOp<memref::AllocOp>())
     return {};
   linalg::FillOp fill;
   for (Operation *user : buffer.getUsers()) {

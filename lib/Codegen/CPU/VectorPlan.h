@@ -25,6 +25,16 @@
 
 namespace mlir::infini_attn::cpu {
 
+/// Whether \p op runs on one of several threads already.
+bool isSequential(Operation *op);
+
+/// Reports \p bits that are no width of a vector register.
+LogicalResult verifyVectorBits(Operation *op, unsigned bits);
+
+/// Rows of a product handed to a thread at once: 64 rows of a few hundred f32
+/// stay in L2 while the other operand streams past them.
+inline constexpr int64_t kRowBlock = 64;
+
 /// How an operand moves when one loop of the operation advances by one.
 enum class Access {
   Uniform,    ///< it stays where it is

@@ -164,6 +164,33 @@ func.func @fill_then_contract(%lhs: memref<8x4xf32>, %rhs: memref<4x16xf32>) -> 
 
 // -----
 
+// Nor is one right before it on a part of a buffer.
+// CHECK-LABEL: @fill_part
+// CHECK-NOT: vector.load %arg2
+// CHECK: return
+func.func @fill_part(%lhs: memref<8x4xf32>, %rhs: memref<4x16xf32>, %out: memref<8x16xf32, strided<[64, 1], offset: ?>>) {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%out : memref<8x16xf32, strided<[64, 1], offset: ?>>)
+  linalg.matmul ins(%lhs, %rhs : memref<8x4xf32>, memref<4x16xf32>) outs(%out : memref<8x16xf32, strided<[64, 1], offset: ?>>)
+  return
+}
+
+// -----
+
+// Not where an input is a view of what was filled.
+// CHECK-LABEL: @fill_input
+// CHECK: vector.maskedstore %arg1
+// CHECK: vector.maskedload %arg1
+func.func @fill_input(%lhs: memref<8x8xf32>, %out: memref<8x8xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %rhs = memref.subview %out[0, 0] [8, 8] [1, 1] : memref<8x8xf32> to memref<8x8xf32, strided<[8, 1]>>
+  linalg.fill ins(%zero : f32) outs(%out : memref<8x8xf32>)
+  linalg.matmul ins(%lhs, %rhs : memref<8x8xf32>, memref<8x8xf32, strided<[8, 1]>>) outs(%out : memref<8x8xf32>)
+  return
+}
+
+// -----
+
 // Not where something else wrote to the buffer in between, or has a view of it.
 // CHECK-LABEL: @fill_then_other
 // CHECK: %[[OUT:.*]] = memref.alloc
@@ -171,9 +198,12 @@ func.func @fill_then_contract(%lhs: memref<8x4xf32>, %rhs: memref<4x16xf32>) -> 
 // CHECK: return
 func.func @fill_then_other(%lhs: memref<8x4xf32>, %rhs: memref<4x16xf32>) -> memref<8x16xf32> {
   %zero = arith.constant 0.0 : f32
+  %one = arith.constant 1.0 : f32
   %out = memref.alloc() : memref<8x16xf32>
   %row = memref.subview %out[3, 0] [1, 16] [1, 1] : memref<8x16xf32> to memref<1x16xf32, strided<[16, 1], offset: 48>>
   linalg.fill ins(%zero : f32) outs(%out : memref<8x16xf32>)
+  %c0 = arith.constant 0 : index
+  memref.store %one, %row[%c0, %c0] : memref<1x16xf32, strided<[16, 1], offset: 48>>
   linalg.matmul ins(%lhs, %rhs : memref<8x4xf32>, memref<4x16xf32>) outs(%out : memref<8x16xf32>)
   return %out : memref<8x16xf32>
 }

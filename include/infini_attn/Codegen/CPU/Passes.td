@@ -70,6 +70,38 @@ def InfiniAttnGuardLookups : Pass<"infini-attn-guard-lookups"> {
   ];
 }
 
+def InfiniAttnOutlineKernels
+    : Pass<"infini-attn-outline-kernels", "::mlir::ModuleOp"> {
+  let summary = "turn products and transpositions into calls of shared functions";
+  let description = [{
+    A linalg contraction on buffers becomes a call of a private function that
+    holds it once for each kind of product: element types, how the left factor
+    lies in memory, and whether it adds to what is there. So does the
+    transposition of a matrix. All of a module then share a few kernels, which
+    LLVM compiles once.
+
+        linalg.fill 0 -> %c
+        linalg.generic {c[m, n] += a[m, k] * b[k, n]}
+        =>
+        func.call @infini_product_f32_f32_rows(%a, %b, %c)
+
+    Loops over further dimensions stay around the call; outside of a parallel
+    loop they become `scf.parallel`, over blocks of 64 rows.
+
+    Requires: buffers; a contraction that a register tile of several rows does
+    not fit is left alone. Ensures: results are the same bits.
+  }];
+  let options = [
+    Option<"vectorBits", "vector-bits", "unsigned", "512",
+           "width of a vector register in bits: 512, 256 or 128">
+  ];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::func::FuncDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"
+  ];
+}
+
 def InfiniAttnLinalgToVectorLoops : Pass<"infini-attn-linalg-to-vector-loops"> {
   let summary = "lower linalg on buffers to loops over vector registers";
   let description = [{
