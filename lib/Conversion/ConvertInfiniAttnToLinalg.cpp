@@ -39,35 +39,13 @@ using namespace mlir::infini_attn;
 
 /// The type that factors of a product of activations of type \p element are
 /// rounded to [S17].
-template <typename Op> static FailureOr<Type> factorType(Op op, Type element) {
-  Builder b(op.getContext());
-  if (!op.getPrecision())
-    return element;
-  switch (*op.getPrecision()) {
-  case Precision::Ieee:
-    return Type(b.getF32Type());
-  case Precision::Bf16:
-    return Type(b.getBF16Type());
-  case Precision::F16:
-    return Type(b.getF16Type());
-  default:
-    return op.emitOpError("expected precision ieee, bf16 or f16, which "
-                          "convert-infini-attn-to-linalg has, got ")
-           << stringifyPrecision(*op.getPrecision());
-  }
-}
-
-/// 1 / sqrt(Dk), or what the attribute says [S10].
-template <typename Op> static Value makeScale(LinalgBuilder &b, Op op) {
-  if (op.getScale())
-    return b.f32(op.getScaleAttr().getValueAsDouble());
-  OpFoldResult width = b.size(op.getQ(), 3);
-  if (std::optional<int64_t> known = getConstantIntValue(width))
-    return b.f32(1.0 / std::sqrt(static_cast<double>(*known)));
-  Value dynamic = arith::SIToFPOp::create(
-      b, b.getF32Type(),
-      arith::IndexCastOp::create(b, b.getI64Type(), cast<Value>(width)));
-  return arith::DivFOp::create(b, b.f32(1), math::SqrtOp::create(b, dynamic));
+template <typename Op>
+static FailureOr<Type> factorTypeOf(Op op, Type element) {
+  if (std::optional<Type> type = factorType(op.getPrecision(), element))
+    return *type;
+  return op.emitOpError("expected precision ieee, bf16 or f16, which "
+                        "convert-infini-attn-to-linalg has, got ")
+         << stringifyPrecision(*op.getPrecision());
 }
 
 /// Nk - Nq: where query 0 stands without a query_offset.
@@ -91,7 +69,7 @@ template <typename Op>
 static FailureOr<SegmentContext> makeContext(LinalgBuilder &b, Op op,
                                              TypedValue<RankedTensorType> x,
                                              StringRef tokens) {
-  FailureOr<Type> factor = factorType(op, x.getType().getElementType());
+  FailureOr<Type> factor = factorTypeOf(op, x.getType().getElementType());
   if (failed(factor))
     return failure();
   if (op.getLengths())
@@ -152,7 +130,7 @@ static LogicalResult convert(RewriterBase &rewriter, SegmentAttentionOp op) {
                 "query_offset", "keys");
   LocalOptions options;
   options.positions = {op.getQueryOffset(), defaultPosition(b, op)};
-  options.scale = makeScale(b, op);
+  options.scale = makeScale(b, op.getQ(), op.getScaleAttr());
   options.rotary = {op.getRotaryFrequencies(), op.getRotaryStyle()};
   options.keysRotated = op.getKeysRotated();
   options.returnLse = op.getReturnLse();
@@ -229,7 +207,7 @@ static LogicalResult convert(RewriterBase &rewriter, SegmentOp op) {
   LocalOptions options;
   options.positions.first =
       arith::ConstantOp::create(b, b.getI64IntegerAttr(0));
-  options.scale = makeScale(b, op);
+  options.scale = makeScale(b, op.getQ(), op.getScaleAttr());
   options.rotary = {op.getRotaryFrequencies(), op.getRotaryStyle()};
 
   // Read, then update [S8].

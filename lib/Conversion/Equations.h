@@ -67,6 +67,14 @@ struct LocalAttention {
   Value lse;
 };
 
+/// The type that factors of products are rounded to [S17], for activations of
+/// \p element; nothing for a precision that has no such type.
+std::optional<Type> factorType(std::optional<Precision> precision,
+                               Type element);
+
+/// The factor of the scores, f32: \p scale, or 1 / sqrt(Dk) [S10].
+Value makeScale(LinalgBuilder &b, Value q, FloatAttr scale);
+
 /// Heads of x, its dimension \p dim of size Hq, as Hkv x G: query head h
 /// belongs to key/value head h / G [S12].
 Value groupHeads(LinalgBuilder &b, Value x, int64_t dim, OpFoldResult keyHeads);

@@ -33,18 +33,28 @@
 using namespace mlir;
 using namespace mlir::infini_attn;
 
-/// infini_attn, linalg, tensor -> linalg, scf, tensor
-void infini_attn::buildDecomposition(OpPassManager &pm) {
+/// Sequences and steps -> single segments.
+static void addSegmentation(OpPassManager &pm) {
   pm.addPass(createInfiniAttnSegmentSequence());
   // Loops drop results that nobody uses: a step computes no such output.
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createInfiniAttnExpandStep());
+}
+
+/// Operations of one segment -> linalg, scf, tensor
+static void addEquations(OpPassManager &pm) {
   pm.addPass(createConvertInfiniAttnToLinalg());
   // Constants and casts that the decomposition left behind would hide static
   // shapes from the stages below. No CSE before bufferization: it would make
   // one accumulator of two that begin alike, and bufferization two again by a
   // copy.
   pm.addPass(createCanonicalizerPass());
+}
+
+/// infini_attn, linalg, tensor -> linalg, scf, tensor
+void infini_attn::buildDecomposition(OpPassManager &pm) {
+  addSegmentation(pm);
+  addEquations(pm);
 }
 
 /// linalg, scf, tensor -> linalg, scf, memref
@@ -123,13 +133,18 @@ void infini_attn::buildToCPUPipeline(OpPassManager &pm,
   // infini_attn, linalg, tensor: one task a batch row and head
   pm.addPass(cpu::createInfiniAttnGuardLookups());
   pm.addPass(createInfiniAttnDistribute());
-  buildDecomposition(pm);
+  addSegmentation(pm);
+  pm.addPass(createInfiniAttnTile());
+  addEquations(pm);
   // linalg, scf, tensor: fewer passes over memory
   pm.addPass(createInfiniAttnFuseElementwise());
   pm.addPass(createCanonicalizerPass());
   addBufferization(pm);
   // linalg, memref, scf -> memref, scf, vector
   pm.addNestedPass<func::FuncOp>(createForallToParallelLoopPass());
+  cpu::InfiniAttnOutlineKernelsOptions outlineOptions;
+  outlineOptions.vectorBits = options.vectorBits;
+  pm.addPass(cpu::createInfiniAttnOutlineKernels(outlineOptions));
   cpu::InfiniAttnLinalgToVectorLoopsOptions vectorOptions;
   vectorOptions.vectorBits = options.vectorBits;
   pm.addPass(cpu::createInfiniAttnLinalgToVectorLoops(vectorOptions));

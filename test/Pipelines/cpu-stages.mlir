@@ -7,6 +7,7 @@
 // CHECK: infini-attn-distribute
 // CHECK: infini-attn-segment-sequence
 // CHECK: infini-attn-expand-step
+// CHECK: infini-attn-tile
 // CHECK: convert-infini-attn-to-linalg
 // CHECK: infini-attn-fuse-elementwise
 // CHECK: infini-attn-prepare-entry
@@ -14,6 +15,7 @@
 // CHECK: infini-attn-separate-results
 // CHECK: ownership-based-buffer-deallocation
 // CHECK: scf-forall-to-parallel
+// CHECK: infini-attn-outline-kernels{vector-bits=256}
 // CHECK: infini-attn-linalg-to-vector-loops{vector-bits=256}
 // CHECK: infini-attn-approximate-math
 // CHECK: infini-attn-parallel-to-runtime

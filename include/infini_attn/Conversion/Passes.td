@@ -39,6 +39,38 @@ def ConvertInfiniAttnToLinalg : Pass<"convert-infini-attn-to-linalg"> {
   ];
 }
 
+def InfiniAttnTile : Pass<"infini-attn-tile"> {
+  let summary = "lower one segment to tiles, with an online softmax";
+  let description = [{
+    `segment`, `segment_attention` and `memory_update` become loops over blocks
+    of queries and of keys, whose scores never leave the first-level cache. A block of queries is a panel
+    with its queries in the last dimension; a partial last block fills a part
+    of it, and nothing past the end of a tensor is read.
+
+        segment(q, k, v, gate, M, z)
+        =>
+        for block of queries:
+          A_mem^T = (sigma(q) M)^T / sigma(q) z
+          for block of keys, up to the diagonal:
+            S^T = K Q^T;  m' = max(m, max S^T);  P^T = exp(S^T - m')
+            l = l exp(m - m') + sum P^T;  O^T = O^T exp(m - m') + V^T P^T
+          o = (g A_mem^T + (1 - g) O^T / l)^T
+        for block of tokens:  M' += sigma(k)^T U;  z' += sum sigma(k)
+
+    Several rows or heads become loops around it. Operations that return a
+    log-sum-exp and attention of one query are left alone.
+
+    Requires: nothing. Ensures: results agree with
+    `convert-infini-attn-to-linalg` up to the order of sums.
+  }];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::cf::ControlFlowDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
 def InfiniAttnFuseElementwise : Pass<"infini-attn-fuse-elementwise"> {
   let summary = "fuse elementwise operations that compute nothing twice";
   let description = [{

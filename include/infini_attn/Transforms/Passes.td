@@ -60,9 +60,8 @@ def InfiniAttnFuseSegment : Pass<"infini-attn-fuse-segment"> {
     no operand of the one part needs a result of another. Anything else stays
     as it is.
 
-    Requires: nothing. Ensures: f32 results are the same bits. In bf16 and f16
-    they may differ in the last bits: a_mem and a_dot are values no more, and
-    are not rounded to the type.
+    Requires: nothing. Ensures: results may differ in the last bits: a_mem and
+    a_dot are values no more, and are not rounded to the type.
   }];
   let dependentDialects = ["::mlir::tensor::TensorDialect"];
 }

@@ -1,0 +1,69 @@
+// RUN: infini-opt %s --infini-attn-tile --canonicalize --mlir-print-local-scope | FileCheck %s
+
+// Blocks of 48 queries; for each, keys up to its first query's place in blocks
+// of 128, then those of the diagonal, masked. Scores stay in one buffer.
+// CHECK-LABEL: @segment(
+// CHECK-SAME: %[[Q:.*]]: tensor<1x1x256x64xf32>, %[[K:.*]]: tensor<1x1x256x64xf32>, %[[V:.*]]: tensor<1x1x256x32xf32>, %[[GATE:[a-z0-9]*]]: tensor<1xf32>
+// CHECK-DAG: %[[C48:.*]] = arith.constant 48 : index
+// CHECK-DAG: %[[C128:.*]] = arith.constant 128 : index
+// CHECK-DAG: %[[LOWEST:.*]] = arith.constant -3.40282347E+38 : f32
+// CHECK: scf.for %[[FIRST:.*]] = %{{.*}} to %{{.*}} step %[[C48]] iter_args
+// CHECK: %[[ROWS:.*]] = tensor.extract_slice %[[Q]][0, 0, %[[FIRST]], 0] [1, 1, %{{.*}}, 64]
+// CHECK: linalg.generic {{.*}} ins(%[[ROWS]] : tensor<?x64xf32>) outs(%{{.*}} : tensor<64x?xf32>)
+// CHECK: scf.for %{{.*}} to %{{.*}} step %[[C128]] iter_args({{.*}}) -> (tensor<48xf32>, tensor<48xf32>, tensor<32x48xf32>, tensor<128x48xf32>)
+// CHECK: %[[S:.*]] = linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "reduction"]
+// CHECK: linalg.generic {{.*}} ins(%[[S]] : tensor<?x48xf32>)
+// CHECK-NOT: arith.cmpi
+// CHECK: arith.maxnumf
+// CHECK: %[[P:.*]] = linalg.generic {{.*}} outs(%[[S]] : tensor<?x48xf32>)
+// CHECK-NOT: math.exp
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[P]] : tensor<?x32xf32>, tensor<?x48xf32>) outs(%{{.*}} : tensor<32x48xf32>)
+// CHECK: scf.yield
+// CHECK: scf.for {{.*}} step %[[C128]] iter_args({{.*}}) -> (tensor<48xf32>, tensor<48xf32>, tensor<32x48xf32>, tensor<128x48xf32>)
+// CHECK: arith.cmpi sle
+// CHECK: tensor.insert_slice {{.*}} tensor<?x32xf32> into tensor<1x1x256x32xf32>
+// The update reads M as it was [S8], in blocks of tokens.
+// CHECK: scf.for {{.*}} step %[[C128]] iter_args({{.*}}) -> (tensor<64x32xf32>, tensor<64xf32>)
+// CHECK-NOT: infini_attn.
+func.func @segment(%q: tensor<1x1x256x64xf32>, %k: tensor<1x1x256x64xf32>, %v: tensor<1x1x256x32xf32>, %gate: tensor<1xf32>,
+                   %o: tensor<1x1x256x32xf32>, %m: tensor<1x1x64x32xf32>, %z: tensor<1x1x64xf32>)
+    -> (tensor<1x1x256x32xf32>, tensor<1x1x64x32xf32>, tensor<1x1x64xf32>) {
+  %r:3 = infini_attn.segment %q, %k, %v, %gate outs(%o, %m, %z : tensor<1x1x256x32xf32>, tensor<1x1x64x32xf32>, tensor<1x1x64xf32>)
+    {rule = #infini_attn.update_rule<delta>} : tensor<1x1x256x64xf32>, tensor<1x1x256x64xf32>, tensor<1x1x256x32xf32>, tensor<1xf32>
+    -> tensor<1x1x256x32xf32>, tensor<1x1x64x32xf32>, tensor<1x1x64xf32>
+  return %r#0, %r#1, %r#2 : tensor<1x1x256x32xf32>, tensor<1x1x64x32xf32>, tensor<1x1x64xf32>
+}
+
+// Keys at or past the length are never read.
+// CHECK-LABEL: @lengths(
+// CHECK-SAME: %[[N:[a-z0-9]*]]: tensor<1xi64>
+// CHECK: cf.assert %{{.*}}, "expected lengths from 0 to the number of keys"
+// CHECK: %[[COUNT:.*]] = tensor.extract %[[N]]
+// CHECK: %[[LENGTH:.*]] = arith.minsi
+// CHECK: arith.minsi %{{.*}}, %[[LENGTH]]
+func.func @lengths(%q: tensor<1x1x?x8xf32>, %k: tensor<1x1x?x8xf32>, %v: tensor<1x1x?x8xf32>, %n: tensor<1xi64>) -> tensor<1x1x?x8xf32> {
+  %o = infini_attn.segment_attention %q, %k, %v lengths(%n : tensor<1xi64>) : tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32> -> tensor<1x1x?x8xf32>
+  return %o : tensor<1x1x?x8xf32>
+}
+
+// Rows and heads become loops.
+// CHECK-LABEL: @heads(
+// CHECK: scf.for
+// CHECK: scf.for
+// CHECK: tensor.extract_slice %{{.*}} tensor<3x2x?x8xf32> to tensor<1x1x?x8xf32>
+// CHECK-NOT: infini_attn.
+func.func @heads(%k: tensor<3x2x?x8xf32>, %v: tensor<3x2x?x8xf32>, %m: tensor<3x2x8x8xf32>, %z: tensor<3x2x8xf32>) -> tensor<3x2x8x8xf32> {
+  %r:2 = infini_attn.memory_update %k, %v outs(%m, %z : tensor<3x2x8x8xf32>, tensor<3x2x8xf32>) {rule = #infini_attn.update_rule<linear>}
+    : tensor<3x2x?x8xf32>, tensor<3x2x?x8xf32> -> tensor<3x2x8x8xf32>, tensor<3x2x8xf32>
+  return %r#0 : tensor<3x2x8x8xf32>
+}
+
+// What has no tiles stays: a log-sum-exp, one query, a precision of no type.
+// CHECK-LABEL: @stay(
+// CHECK-COUNT-3: infini_attn.segment_attention
+func.func @stay(%q: tensor<1x1x4x8xf32>, %one: tensor<1x1x1x8xf32>, %k: tensor<1x1x4x8xf32>) -> (tensor<1x1x4xf32>, tensor<1x1x1x8xf32>, tensor<1x1x4x8xf32>) {
+  %a, %lse = infini_attn.segment_attention %q, %k, %k {return_lse} : tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32> -> tensor<1x1x4x8xf32>, tensor<1x1x4xf32>
+  %b = infini_attn.segment_attention %one, %k, %k : tensor<1x1x1x8xf32>, tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32> -> tensor<1x1x1x8xf32>
+  %c = infini_attn.segment_attention %q, %k, %k {precision = #infini_attn.precision<bf16x3>} : tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32> -> tensor<1x1x4x8xf32>
+  return %lse, %b, %c : tensor<1x1x4xf32>, tensor<1x1x1x8xf32>, tensor<1x1x4x8xf32>
+}

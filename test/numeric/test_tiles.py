@@ -1,0 +1,35 @@
+"""Sizes beyond one tile: several blocks of queries (48) and keys (128), partial ones, and columns of every remainder."""
+import pytest
+
+import programs
+from cases import Program
+from checking import assert_close
+from sample import sample
+
+SEQUENCES = [Program("attention", rule="delta", dtype="f32", segment_length=300, has_lengths=True),
+             Program("attention", rule="linear", dtype="bf16", segment_length=300, rotary_style="halves", has_lengths=True),
+             Program("attention", rule="delta", dtype="f16", segment_length=131, rotary_style="interleaved", has_lengths=True)]
+SEGMENTS = [Program("segment", rule="delta", dtype="f32", rotary_style="interleaved"),
+            Program("segment_attention", dtype="f32", has_lengths=True),
+            Program("memory_update", rule="delta", dtype="f32", has_lengths=True)]
+
+
+def check(program, arguments, run):
+    results = run(program, arguments)
+    for name, (value, bound) in programs.expected(program, arguments).items():
+        assert_close(name, results[name], value, bound)
+
+
+@pytest.mark.parametrize("program", SEQUENCES, ids=lambda p: f"{p.rule}-{p.dtype}")
+@pytest.mark.parametrize("tokens, lengths", [(700, [700, 433]), (301, [129, 0])])
+def test_sequence(program, tokens, lengths, run):
+    """Segments of several blocks, the last one partial, rows that end inside of a block."""
+    check(program, sample(program, batch=2, tokens=tokens, lengths=lengths, widths=(16, 20)), run)
+
+
+@pytest.mark.parametrize("program", SEGMENTS, ids=lambda p: p.op)
+@pytest.mark.parametrize("tokens", [47, 48, 49, 128, 129, 177])
+def test_segment(program, tokens, run):
+    """One token less and more than a block of queries, of keys, and of both."""
+    lengths = [tokens, tokens // 2] if program.has_lengths else None
+    check(program, sample(program, batch=2, tokens=tokens, lengths=lengths, widths=(40, 56)), run)
