@@ -2,6 +2,7 @@
 """The main job: a trained model, compiled by infini-run, finds pass keys in token streams of up to a million tokens.
 
   demo.py                 linear and delta rule, and the same model without its memory; under 10 minutes on 2 cores
+  demo.py --quick         two short lengths, and one stream of a million tokens; about a minute
   demo.py --full          20 keys at every length
   demo.py --book          20 keys hidden anywhere in the text of a whole book
   demo.py --json FILE     also writes the table: {"rows": [{tokens, rule, memory, keys, found, tokens_per_s, peak_mb}]}
@@ -27,8 +28,11 @@ INFINI_RUN = HERE.parents[1] / "build" / "bin" / "infini-run"
 LENGTHS = (32_768, 131_072, 524_288, 1_000_000)
 FULL_KEYS = 20
 # Keys a length in the default run, which must stay under ten minutes.
-QUICK_KEYS = {32_768: 20, 131_072: 20, 524_288: 10, 1_000_000: 8}
-QUICK_KEYS_OFF = {32_768: 20, 131_072: 4, 524_288: 2, 1_000_000: 2}
+KEYS = {32_768: 20, 131_072: 20, 524_288: 10, 1_000_000: 8}
+KEYS_OFF = {32_768: 20, 131_072: 4, 524_288: 2, 1_000_000: 2}
+# (rule, memory, tokens, keys) of --quick, about a minute.
+QUICK_ROWS = [("linear", "on", 8_192, 20), ("linear", "on", 32_768, 20), ("linear", "on", 1_000_000, 2),
+              ("linear", "off", 8_192, 20)]
 CHUNK = 512  # tokens of each stream that one step takes: memory is in proportion to it
 LAYERS, HEADS = 2, 4
 GATE_OFF = -100.0  # its sigmoid is 0 in f32: local attention only
@@ -66,23 +70,17 @@ def rows_to_measure(haystack, arguments):
     """(rule, memory, tokens, keys) of each row, the memory switched off last."""
     if arguments.book:
         return [("linear", memory, haystack.whole_length(), FULL_KEYS) for memory in ("on", "off")]
+    if arguments.quick:
+        return QUICK_ROWS
     rows = []
     for rule, memory in (("linear", "on"), ("delta", "on"), ("linear", "off"), ("delta", "off")):
-        quick = QUICK_KEYS if memory == "on" else QUICK_KEYS_OFF
-        rows += [(rule, memory, tokens, FULL_KEYS if arguments.full else quick[tokens]) for tokens in LENGTHS]
+        some = KEYS if memory == "on" else KEYS_OFF
+        rows += [(rule, memory, tokens, FULL_KEYS if arguments.full else some[tokens]) for tokens in LENGTHS]
     return rows
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--full", action="store_true", help="20 keys at every length")
-    parser.add_argument("--book", action="store_true", help="hide 20 keys in the text of a whole book")
-    parser.add_argument("--json", metavar="FILE", help="file for the table")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, help="threads of infini-run (default: all)")
-    parser.add_argument("--infini-run", default=INFINI_RUN, help="the tool (default: build/bin/infini-run)")
-    arguments = parser.parse_args()
-
+def print_table(arguments):
+    """Measures and prints the rows, one after the other."""
     haystack = haystacks.load("book" if arguments.book else "synthetic")
     print(f"{'tokens':>9}  {'rule':<6}  {'memory':<6}  {'found':>8}  {'tokens/s':>9}  {'peak MB':>8}", flush=True)
     rows = []
@@ -93,11 +91,33 @@ def main():
         rows.append(row)
         print(f"{row['tokens']:>9}  {rule:<6}  {memory:<6}  {row['found']:>2} of {keys:>2}  "
               f"{row['tokens_per_s']:>9}  {row['peak_mb']:>8}", flush=True)
-    if arguments.json:
-        unfinished = arguments.json + ".part"
-        with open(unfinished, "w") as file:
-            json.dump({"rows": rows}, file, indent=1)
-        os.replace(unfinished, arguments.json)
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    extent = parser.add_mutually_exclusive_group()
+    extent.add_argument("--quick", action="store_true", help="a short table, in about a minute")
+    extent.add_argument("--full", action="store_true", help="20 keys at every length")
+    extent.add_argument("--book", action="store_true", help="hide 20 keys in the text of a whole book")
+    parser.add_argument("--json", metavar="FILE", help="file for the table")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, help="threads of infini-run (default: all)")
+    parser.add_argument("--infini-run", default=INFINI_RUN, help="the tool (default: build/bin/infini-run)")
+    arguments = parser.parse_args()
+
+    # Opened first: minutes are lost where it cannot be written.
+    table = open(arguments.json + ".part", "w") if arguments.json else None
+    try:
+        rows = print_table(arguments)
+        if table:
+            with table:
+                json.dump({"rows": rows}, table, indent=1)
+            os.replace(table.name, arguments.json)
+    except BaseException:
+        if table:
+            os.unlink(table.name)
+        raise
 
 
 if __name__ == "__main__":
