@@ -28,6 +28,8 @@ using infini::Array;
 static constexpr StringLiteral kEntryPrefix = "infini_call_";
 
 struct Session::Code {
+  /// Why code does not link. Outlives what reports it.
+  std::string cause;
   std::unique_ptr<llvm::orc::LLJIT> jit;
   /// The module before lowering, and the shapes that each function was last
   /// called with: those fit together.
@@ -111,6 +113,13 @@ Session::create(ModuleOp module, const CPUTarget &target) {
       llvm::orc::LLJITBuilder().create();
   if (!jit)
     return jit.takeError();
+  // Printed otherwise. The first is the cause of what a look-up returns.
+  (*jit)->getExecutionSession().setErrorReporter(
+      [&cause = session->code->cause](llvm::Error error) {
+        std::string text = llvm::toString(std::move(error));
+        if (cause.empty())
+          cause = std::move(text);
+      });
   llvm::orc::SymbolMap runtime;
   auto add = [&](StringRef name, void *address) {
     runtime[(*jit)->mangleAndIntern(name)] = {
@@ -253,8 +262,12 @@ llvm::Expected<std::vector<Array>> Session::call(StringRef function,
     code->checked[function] = std::move(shapes);
   }
   auto entry = code->jit->lookup((kEntryPrefix + function).str());
-  if (!entry)
-    return entry.takeError();
+  if (!entry) {
+    std::string text = llvm::toString(entry.takeError());
+    return llvm::createStringError(Twine("function '") + function +
+                                   "': expected code that links, got: " +
+                                   (code->cause.empty() ? text : code->cause));
+  }
 
   Results results(signature.results);
   SmallVector<SmallVector<int64_t>> descriptors(arguments.size());

@@ -179,5 +179,10 @@ Error infini::runFunction(Session &session, const RunOptions &options) {
                      options.repeat, 1e3 * seconds.front(),
                      1e3 * seconds[seconds.size() / 2]);
   }
+  // Something to see where nothing is written.
+  if (options.outputs.empty())
+    for (auto [result, array] : zip(signature.results, results))
+      outs() << result.name << ": " << describe(array.shape, array.type)
+             << "\n";
   return writeOutputs(results, options);
 }
