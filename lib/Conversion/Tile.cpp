@@ -638,11 +638,11 @@ static bool isOneHead(Value x) {
 
 /// The count of the only row of \p counts as an index, or null. Out of range it
 /// is reported and brought into the range.
-static Value countOf(TileBuilder &b, Value counts, Value limit,
-                     StringRef message) {
+static Value countOf(TileBuilder &b, Value counts, Value limit, StringRef name,
+                     StringRef unit) {
   if (!counts)
     return {};
-  checkCounts(b, b.getLoc(), counts, limit, message);
+  checkCounts(b, b.getLoc(), counts, limit, name, unit);
   Value count = tensor::ExtractOp::create(b, counts, b.index(0));
   count = arith::IndexCastOp::create(b, b.getIndexType(), count);
   return b.min(arith::MaxSIOp::create(b, count, b.index(0)), limit);
@@ -667,7 +667,7 @@ static std::pair<Value, Value> tileUpdate(TileBuilder &b, TiledUpdate &update,
 static void tile(RewriterBase &rewriter, SegmentOp op, Type factor) {
   TileBuilder b(op.getLoc(), rewriter);
   Value length = countOf(b, op.getLengths(), b.toIndex(b.size(op.getK(), 2)),
-                         "expected lengths from 0 to the number of tokens");
+                         "lengths", "tokens");
   // Read, then update [S8].
   double epsilon = op.getEpsilon().convertToDouble();
   TiledAttention attention(b, factor, op.getQ(), op.getK(), op.getV());
@@ -693,11 +693,9 @@ static void tile(RewriterBase &rewriter, SegmentAttentionOp op, Type factor) {
   TileBuilder b(op.getLoc(), rewriter);
   Value keys = b.toIndex(b.size(op.getK(), 2));
   TiledAttention attention(b, factor, op.getQ(), op.getK(), op.getV());
-  attention.length = countOf(b, op.getLengths(), keys,
-                             "expected lengths from 0 to the number of keys");
+  attention.length = countOf(b, op.getLengths(), keys, "lengths", "keys");
   attention.first =
-      countOf(b, op.getQueryOffset(), keys,
-              "expected a query_offset from 0 to the number of keys");
+      countOf(b, op.getQueryOffset(), keys, "query_offset", "keys");
   if (!attention.first)
     attention.first = b.sub(keys, b.toIndex(b.size(op.getQ(), 2)));
   attention.scale = makeScale(b, op.getQ(), op.getScaleAttr());
@@ -718,7 +716,7 @@ static void tile(RewriterBase &rewriter, MemoryUpdateOp op, Type factor) {
   bool reads = static_cast<bool>(op.getReadMemory());
   TiledUpdate update(b, factor, op.getRule(), op.getK(), op.getV());
   update.length = countOf(b, op.getLengths(), b.toIndex(b.size(op.getK(), 2)),
-                          "expected lengths from 0 to the number of tokens");
+                          "lengths", "tokens");
   update.epsilon = op.getEpsilon().convertToDouble();
   update.readMemory = b.reduced(reads ? op.getReadMemory() : op.getMemory(), 2);
   update.readNormalizer =

@@ -77,6 +77,7 @@ static void addBufferization(OpPassManager &pm) {
   bufferization::buildBufferDeallocationPipeline(
       pm, bufferization::BufferDeallocationPipelineOptions());
   pm.addPass(createConvertBufferizationToMemRefPass());
+  pm.addPass(cpu::createInfiniAttnCopiesToLinalg());
 }
 
 /// arith, cf, func, math, memref, scf, vector -> llvm

@@ -37,7 +37,7 @@ func.func @segment(%q: tensor<1x1x256x64xf32>, %k: tensor<1x1x256x64xf32>, %v: t
 // Keys at or past the length are never read.
 // CHECK-LABEL: @lengths(
 // CHECK-SAME: %[[N:[a-z0-9]*]]: tensor<1xi64>
-// CHECK: cf.assert %{{.*}}, "expected lengths from 0 to the number of keys"
+// CHECK: infini_attn.check %{{.*}}, "expected lengths from 0 to {1} keys, got {0} in row {2}"
 // CHECK: %[[COUNT:.*]] = tensor.extract %[[N]]
 // CHECK: %[[LENGTH:.*]] = arith.minsi
 // CHECK: arith.minsi %{{.*}}, %[[LENGTH]]

@@ -50,6 +50,7 @@ constexpr const char *kPipelines[] = {
     "infini-attn-prepare-entry",
     "infini-attn-separate-results",
     "infini-attn-guard-lookups",
+    "infini-attn-copies-to-linalg",
     "infini-attn-outline-kernels",
     "infini-attn-linalg-to-vector-loops",
     "infini-attn-approximate-math",

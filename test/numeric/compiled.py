@@ -18,6 +18,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 BIN = Path(os.environ.get("INFINI_BIN_DIR", Path(__file__).resolve().parents[2] / "build" / "bin"))
+RUNTIME = BIN.parent / "lib" / "libInfiniAttnRuntime.a"
+LLVM = Path(os.environ.get("INFINI_LLVM_DIR", "/usr/lib/llvm-22/bin"))
 
 
 class CheckFailed(RuntimeError):
@@ -112,18 +114,34 @@ class Library:
 
 def compile_library(text, *options):
     """The loaded library of a module, compiled unless it was by the same infini-compile before (in the build folder)."""
-    tool = BIN / "infini-compile"
-    parts = [part.stat() for part in (tool, BIN.parent / "lib" / "libInfiniAttnRuntime.a")]
-    folder = BIN.parent / "numeric-cache" / "-".join(f"{part.st_mtime_ns}.{part.st_size}" for part in parts)
+    def compile(source, made):
+        run([BIN / "infini-compile", source, "-o", made, "--emit=shared", *options], "")
+    return Library(cached(("infini-compile", text, *options), text, compile))
+
+
+def compile_plainly(text):
+    """The same by infini-attn-to-linalg-pipeline: plain loops, made into a library by LLVM's own tools."""
+    def compile(source, made):
+        lowered = infini_opt(text, "--infini-attn-to-linalg-pipeline")
+        source.with_suffix(".ll").write_text(run([LLVM / "mlir-translate", "--mlir-to-llvmir"], lowered))
+        run([LLVM / "clang", "-O1", "-shared", "-fPIC", "-Wno-override-module", source.with_suffix(".ll"), "-o", made,
+             "-Wl,--whole-archive", RUNTIME, "-Wl,--no-whole-archive", "-fopenmp", "-lm"], "")
+    return Library(cached(("linalg", text), text, compile))
+
+
+def cached(key, text, compile):
+    """The file that compile(source, made) makes of text, unless it is there."""
+    parts = [part.stat() for part in (BIN / "infini-compile", BIN / "infini-opt", RUNTIME)]
+    folder = BIN.parent / "numeric-cache" / sha256(str([(x.st_mtime_ns, x.st_size) for x in parts]).encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     for other in folder.parent.iterdir():
         if other != folder:
             shutil.rmtree(other, ignore_errors=True)  # what another compiler made
-    target = folder / (sha256("\0".join([text, *options]).encode()).hexdigest()[:24] + ".so")
+    target = folder / (sha256("\0".join(key).encode()).hexdigest()[:24] + ".so")
     if not target.exists():
         with TemporaryDirectory(dir=folder) as scratch:  # two test processes may meet here
             source, made = Path(scratch) / "module.mlir", Path(scratch) / "module.so"
             source.write_text(text)
-            run([tool, source, "-o", made, "--emit=shared", *options], "")
+            compile(source, made)
             made.rename(target)
-    return Library(target)
+    return target

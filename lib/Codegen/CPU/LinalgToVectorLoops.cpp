@@ -30,21 +30,6 @@ namespace mlir::infini_attn::cpu {
 using namespace mlir;
 using namespace mlir::infini_attn;
 
-/// A copy of buffers as an elementwise operation: it is then vectorized and
-/// spread over threads like any other, and needs no runtime function.
-static linalg::GenericOp copyToGeneric(RewriterBase &rewriter,
-                                       memref::CopyOp copy) {
-  unsigned rank = cast<MemRefType>(copy.getTarget().getType()).getRank();
-  AffineMap identity = rewriter.getMultiDimIdentityMap(rank);
-  SmallVector<utils::IteratorType> iterators(rank,
-                                             utils::IteratorType::parallel);
-  return rewriter.replaceOpWithNewOp<linalg::GenericOp>(
-      copy, copy.getSource(), copy.getTarget(), ArrayRef{identity, identity},
-      iterators, [](OpBuilder &b, Location loc, ValueRange args) {
-        linalg::YieldOp::create(b, loc, args[0]);
-      });
-}
-
 namespace {
 struct LinalgToVectorLoops
     : public cpu::impl::InfiniAttnLinalgToVectorLoopsBase<LinalgToVectorLoops> {
@@ -55,10 +40,9 @@ struct LinalgToVectorLoops
       return signalPassFailure();
     SmallVector<Operation *> ops;
     getOperation()->walk([&](Operation *op) {
-      if (isa<memref::CopyOp>(op) ||
-          isa<linalg::LinalgDialect>(op->getDialect()))
-        if (!isa<linalg::IndexOp, linalg::YieldOp>(op))
-          ops.push_back(op);
+      if (isa<linalg::LinalgDialect>(op->getDialect()) &&
+          !isa<linalg::IndexOp, linalg::YieldOp>(op))
+        ops.push_back(op);
     });
     IRRewriter rewriter(&getContext());
     // Last to first: a fill is dropped by the operation that starts from it.
@@ -72,24 +56,16 @@ struct LinalgToVectorLoops
 
   LogicalResult lower(IRRewriter &rewriter, Operation *op) {
     rewriter.setInsertionPoint(op);
-    linalg::GenericOp generic;
-    if (auto copy = dyn_cast<memref::CopyOp>(op)) {
-      if (!isa<MemRefType>(copy.getSource().getType()) ||
-          !isa<MemRefType>(copy.getTarget().getType()))
-        return copy.emitError("expected a copy of ranked buffers");
-      generic = copyToGeneric(rewriter, copy);
-    } else {
-      auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
-      if (!linalgOp || !linalgOp.hasPureBufferSemantics())
-        return op->emitOpError("expected a structured operation on buffers");
-      generic = dyn_cast<linalg::GenericOp>(op);
-      if (!generic) {
-        FailureOr<linalg::GenericOp> generalized =
-            linalg::generalizeNamedOp(rewriter, linalgOp);
-        if (failed(generalized))
-          return op->emitOpError("expected an operation with a generic form");
-        generic = *generalized;
-      }
+    auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+    if (!linalgOp || !linalgOp.hasPureBufferSemantics())
+      return op->emitOpError("expected a structured operation on buffers");
+    auto generic = dyn_cast<linalg::GenericOp>(op);
+    if (!generic) {
+      FailureOr<linalg::GenericOp> generalized =
+          linalg::generalizeNamedOp(rewriter, linalgOp);
+      if (failed(generalized))
+        return op->emitOpError("expected an operation with a generic form");
+      generic = *generalized;
     }
     rewriter.setInsertionPoint(generic);
     if (std::optional<cpu::VectorPlan> plan =

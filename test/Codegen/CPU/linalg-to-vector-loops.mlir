@@ -1,5 +1,5 @@
-// RUN: infini-opt %s --infini-attn-linalg-to-vector-loops --canonicalize --cse --split-input-file --verify-diagnostics | FileCheck %s
-// RUN: infini-opt %s --infini-attn-linalg-to-vector-loops=vector-bits=256 --split-input-file --verify-diagnostics | FileCheck %s --check-prefix=AVX2
+// RUN: infini-opt %s --infini-attn-copies-to-linalg --infini-attn-linalg-to-vector-loops --canonicalize --cse --split-input-file --verify-diagnostics | FileCheck %s
+// RUN: infini-opt %s --infini-attn-copies-to-linalg --infini-attn-linalg-to-vector-loops=vector-bits=256 --split-input-file --verify-diagnostics | FileCheck %s --check-prefix=AVX2
 // RUN: not infini-opt %s --infini-attn-linalg-to-vector-loops=vector-bits=64 --split-input-file 2>&1 | FileCheck %s --check-prefix=BITS
 
 // BITS: error: expected vector-bits to be 512, 256 or 128, got 64

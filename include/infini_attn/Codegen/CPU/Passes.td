@@ -70,6 +70,22 @@ def InfiniAttnGuardLookups : Pass<"infini-attn-guard-lookups"> {
   ];
 }
 
+def InfiniAttnCopiesToLinalg : Pass<"infini-attn-copies-to-linalg"> {
+  let summary = "turn copies of buffers into linalg operations";
+  let description = [{
+    Upstream's lowering of a copy between views calls a runtime function,
+    `memrefCopy`, that few programs have.
+
+        memref.copy %a, %b
+        =>
+        linalg.generic {b[i, j] = a[i, j]}
+
+    Requires: ranked buffers. Ensures: no `memref.copy` is left; results are the
+    same bits.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+}
+
 def InfiniAttnOutlineKernels
     : Pass<"infini-attn-outline-kernels", "::mlir::ModuleOp"> {
   let summary = "turn products and transpositions into calls of shared functions";
