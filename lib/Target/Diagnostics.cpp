@@ -58,6 +58,12 @@ llvm::Error FirstError::explain(llvm::Error otherwise) const {
   return llvm::createStringError(text);
 }
 
+void infini_attn::showOnly(ArrayRef<StringRef> options) {
+  for (auto &entry : llvm::cl::getRegisteredOptions())
+    if (!llvm::is_contained(options, entry.first))
+      entry.second->setHiddenFlag(llvm::cl::Hidden);
+}
+
 bool infini_attn::parseCommandLine(StringRef tool, int argc, char **argv,
                                    StringRef overview) {
   std::string text;

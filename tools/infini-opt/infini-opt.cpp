@@ -35,8 +35,19 @@ int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   mlir::infini_attn::registerToolDialects(registry);
   mlir::infini_attn::registerToolPasses();
-  auto [inputPath, outputPath] = mlir::registerAndParseCLIOptions(
-      argc, argv, "InfiniAttn optimizer driver\n", registry);
+  mlir::registerCLIOptions(kTool, registry);
+  mlir::infini_attn::showOnly({"help", "help-hidden", "list-passes",
+                               "load-dialect-plugin", "load-pass-plugin",
+                               "mlir-print-ir-after-all", "o", "pass-pipeline",
+                               "split-input-file", "verify-diagnostics"});
+  auto [inputPath, outputPath] = mlir::parseCLIOptions(
+      argc, argv,
+      "Runs passes of infini_attn and of MLIR on a module.\n\n"
+      "  infini-opt in.mlir --infini-attn-segment-sequence --canonicalize\n"
+      "  infini-opt in.mlir -o out.mlir "
+      "--pass-pipeline='builtin.module(infini-attn-to-linalg-pipeline)'\n\n"
+      "Passes are options: --help-hidden shows them and all else that there "
+      "is.\n");
   mlir::MlirOptMainConfig config =
       mlir::MlirOptMainConfig::createFromCLOptions();
   if (config.shouldShowDialects() || config.shouldListPasses())

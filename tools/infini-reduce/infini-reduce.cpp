@@ -43,12 +43,14 @@ int main(int argc, char **argv) {
   infini_attn::registerToolPasses();
   registerReducerPasses();
   PassPipelineCLParser pipeline("", "passes that reduce:");
+  infini_attn::showOnly({"help", "help-hidden", "o"});
   if (!infini_attn::parseCommandLine(
           kTool, argc, argv,
           "Reduces a failing module to a small one.\n\n"
           "  infini-reduce in.mlir -o out.mlir "
           "--reduction-tree='traversal-mode=0 test=interesting.sh'\n\n"
-          "interesting.sh FILE exits with 1 where the file still fails.\n"))
+          "interesting.sh FILE exits with 1 where the file still fails. "
+          "--help-hidden shows the other passes.\n"))
     return 1;
   if (!pipeline.hasAnyOccurrences())
     return fail(llvm::createStringError(

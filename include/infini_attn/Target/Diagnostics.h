@@ -35,6 +35,11 @@ private:
   ScopedDiagnosticHandler handler;
 };
 
+/// Leaves in --help, of the options that there are by now, those of these
+/// names;
+/// --help-hidden shows all. For tools whose options are MLIR's own.
+void showOnly(llvm::ArrayRef<llvm::StringRef> options);
+
 /// Parses the options of a tool; false after an error of one line.
 bool parseCommandLine(llvm::StringRef tool, int argc, char **argv,
                       llvm::StringRef overview);
