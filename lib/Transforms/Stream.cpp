@@ -337,13 +337,37 @@ static func::FuncOp createPrefill(OpBuilder &builder, func::FuncOp step,
 // The pass
 //===----------------------------------------------------------------------===//
 
+/// What is fed by chunks is the first argument alone.
+static LogicalResult checkFed(func::FuncOp function,
+                              const TokenDimensions &dims) {
+  auto refuse = [&](Value argument, const Twine &got) {
+    unsigned number = cast<BlockArgument>(argument).getArgNumber();
+    auto name = function.getArgAttrOfType<StringAttr>(
+        number, InfiniAttnDialect::kArgNameAttr);
+    return function.emitOpError("expected tokens in its first argument only, "
+                                "got ")
+           << got << " argument "
+           << (name ? name.str() : "arg" + std::to_string(number));
+  };
+  for (auto op : function.getOps<AttentionOp>())
+    if (op.getLengths())
+      return refuse(op.getLengths(), "lengths in");
+  for (BlockArgument argument : function.getArguments().drop_front(
+           std::min(1u, function.getNumArguments())))
+    if (std::optional<int64_t> dim = dims.lookup(argument))
+      return refuse(argument, "them in dimension " + Twine(*dim) + " of");
+  return success();
+}
+
 /// Replaces `function` by its four functions over chunks.
-static LogicalResult streamFunction(func::FuncOp function, ModuleOp module) {
+static LogicalResult streamFunction(func::FuncOp function, ModuleOp module,
+                                    bool tokensInFirstArgument) {
   if (failed(checkFunction(function, module)))
     return failure();
   duplicateFilledTensors(function);
   TokenDimensions dims;
-  if (failed(dims.compute(function)))
+  if (failed(dims.compute(function)) ||
+      (tokensInFirstArgument && failed(checkFed(function, dims))))
     return failure();
   SmallVector<Type> stateTypes;
   for (auto op : function.getOps<AttentionOp>()) {
@@ -396,7 +420,7 @@ struct Stream : public infini_attn::impl::InfiniAttnStreamBase<Stream> {
       return signalPassFailure();
     }
     for (func::FuncOp candidate : functions)
-      if (failed(streamFunction(candidate, module)))
+      if (failed(streamFunction(candidate, module, tokensInFirstArgument)))
         return signalPassFailure();
   }
 };

@@ -262,6 +262,7 @@ static llvm::Error run(ModuleOp module, infini::RunOptions options) {
     PassManager pm(module.getContext());
     infini_attn::InfiniAttnStreamOptions streamOptions;
     streamOptions.function = *name;
+    streamOptions.tokensInFirstArgument = true; // all that is fed by chunks
     pm.addPass(infini_attn::createInfiniAttnStream(streamOptions));
     if (failed(pm.run(module)))
       return llvm::createStringError("expected a function that streams, got '" +

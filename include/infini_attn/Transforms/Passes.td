@@ -142,7 +142,10 @@ def InfiniAttnStream : Pass<"infini-attn-stream", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"function", "function", "std::string", "",
-           "the one to turn; every public one with an attention if empty">
+           "the one to turn; every public one with an attention if empty">,
+    Option<"tokensInFirstArgument", "tokens-in-first-argument", "bool", "false",
+           "refuse other arguments that would be fed by chunks: those with a "
+           "token dimension, and lengths">
   ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
