@@ -114,17 +114,26 @@ Checks &Checks::atLeastOne(StringRef name, std::optional<int64_t> value) {
   return *this;
 }
 
+/// Compiled code computes in f32, where an f64 may be too large.
+static bool isFiniteInF32(APFloat value) {
+  bool losesDigits;
+  value.convert(APFloat::IEEEsingle(), APFloat::rmNearestTiesToEven,
+                &losesDigits);
+  return value.isFinite();
+}
+
 Checks &Checks::finite(StringRef name, FloatAttr value) {
-  if (ok && value && !value.getValue().isFinite())
-    fail() << "a finite " << name << ", got " << value;
+  if (ok && value && !isFiniteInF32(value.getValue()))
+    fail() << "a " << name << " that is finite in f32, got " << value;
   return *this;
 }
 
 Checks &Checks::epsilon(const APFloat &value) {
-  if (ok && (!value.isFinite() || (value.isNegative() && !value.isZero()))) {
+  if (ok &&
+      (!isFiniteInF32(value) || (value.isNegative() && !value.isZero()))) {
     SmallString<16> text;
     value.toString(text);
-    fail() << "a finite epsilon >= 0, got " << text;
+    fail() << "an epsilon >= 0 that is finite in f32, got " << text;
   }
   return *this;
 }

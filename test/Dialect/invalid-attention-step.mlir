@@ -254,7 +254,7 @@ func.func @f(%q: tensor<2x4x9x8xf32>, %k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x
 
 // (C8) scale is finite
 func.func @f(%q: tensor<2x4x9x8xf32>, %k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %gate: tensor<4xf32>, %init: tensor<2x4x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>, %pending_memory: tensor<2x2x8x6xf32>, %pending_normalizer: tensor<2x2x8xf32>, %keys: tensor<2x2x4x8xf32>, %values: tensor<2x2x4x6xf32>, %count: tensor<2xi64>) {
-  // expected-error @below {{'infini_attn.attention_step' op expected a finite scale, got 0x7FF0000000000000 : f64}}
+  // expected-error @below {{'infini_attn.attention_step' op expected a scale that is finite in f32, got 0x7FF0000000000000 : f64}}
   %r:8 = infini_attn.attention_step %q, %k, %v, %gate
       outs(%init, %memory, %normalizer, %pending_memory, %pending_normalizer, %keys, %values, %count : tensor<2x4x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>, tensor<2x2x4x8xf32>, tensor<2x2x4x6xf32>, tensor<2xi64>)
       {rule = #infini_attn.update_rule<delta>, segment_length = 4, scale = 0x7FF0000000000000 : f64}
@@ -266,7 +266,7 @@ func.func @f(%q: tensor<2x4x9x8xf32>, %k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x
 
 // (C8) scale is finite
 func.func @f(%q: tensor<2x4x9x8xf32>, %k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %gate: tensor<4xf32>, %init: tensor<2x4x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>, %pending_memory: tensor<2x2x8x6xf32>, %pending_normalizer: tensor<2x2x8xf32>, %keys: tensor<2x2x4x8xf32>, %values: tensor<2x2x4x6xf32>, %count: tensor<2xi64>) {
-  // expected-error @below {{'infini_attn.attention_step' op expected a finite scale, got 0x7FF8000000000000 : f64}}
+  // expected-error @below {{'infini_attn.attention_step' op expected a scale that is finite in f32, got 0x7FF8000000000000 : f64}}
   %r:8 = infini_attn.attention_step %q, %k, %v, %gate
       outs(%init, %memory, %normalizer, %pending_memory, %pending_normalizer, %keys, %values, %count : tensor<2x4x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>, tensor<2x2x4x8xf32>, tensor<2x2x4x6xf32>, tensor<2xi64>)
       {rule = #infini_attn.update_rule<delta>, segment_length = 4, scale = 0x7FF8000000000000 : f64}
@@ -278,7 +278,7 @@ func.func @f(%q: tensor<2x4x9x8xf32>, %k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x
 
 // (C9) epsilon is finite and not negative
 func.func @f(%q: tensor<2x4x9x8xf32>, %k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %gate: tensor<4xf32>, %init: tensor<2x4x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>, %pending_memory: tensor<2x2x8x6xf32>, %pending_normalizer: tensor<2x2x8xf32>, %keys: tensor<2x2x4x8xf32>, %values: tensor<2x2x4x6xf32>, %count: tensor<2xi64>) {
-  // expected-error @below {{'infini_attn.attention_step' op expected a finite epsilon >= 0, got -9.9999999999999995E-7}}
+  // expected-error @below {{'infini_attn.attention_step' op expected an epsilon >= 0 that is finite in f32, got -9.9999999999999995E-7}}
   %r:8 = infini_attn.attention_step %q, %k, %v, %gate
       outs(%init, %memory, %normalizer, %pending_memory, %pending_normalizer, %keys, %values, %count : tensor<2x4x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>, tensor<2x2x4x8xf32>, tensor<2x2x4x6xf32>, tensor<2xi64>)
       {rule = #infini_attn.update_rule<delta>, segment_length = 4, epsilon = -1.0e-6 : f64}
@@ -290,7 +290,7 @@ func.func @f(%q: tensor<2x4x9x8xf32>, %k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x
 
 // (C9) epsilon is finite and not negative
 func.func @f(%q: tensor<2x4x9x8xf32>, %k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %gate: tensor<4xf32>, %init: tensor<2x4x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>, %pending_memory: tensor<2x2x8x6xf32>, %pending_normalizer: tensor<2x2x8xf32>, %keys: tensor<2x2x4x8xf32>, %values: tensor<2x2x4x6xf32>, %count: tensor<2xi64>) {
-  // expected-error @below {{'infini_attn.attention_step' op expected a finite epsilon >= 0, got +Inf}}
+  // expected-error @below {{'infini_attn.attention_step' op expected an epsilon >= 0 that is finite in f32, got +Inf}}
   %r:8 = infini_attn.attention_step %q, %k, %v, %gate
       outs(%init, %memory, %normalizer, %pending_memory, %pending_normalizer, %keys, %values, %count : tensor<2x4x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>, tensor<2x2x4x8xf32>, tensor<2x2x4x6xf32>, tensor<2xi64>)
       {rule = #infini_attn.update_rule<delta>, segment_length = 4, epsilon = 0x7FF0000000000000 : f64}
@@ -302,7 +302,7 @@ func.func @f(%q: tensor<2x4x9x8xf32>, %k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x
 
 // (C9) epsilon is finite and not negative
 func.func @f(%q: tensor<2x4x9x8xf32>, %k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %gate: tensor<4xf32>, %init: tensor<2x4x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>, %pending_memory: tensor<2x2x8x6xf32>, %pending_normalizer: tensor<2x2x8xf32>, %keys: tensor<2x2x4x8xf32>, %values: tensor<2x2x4x6xf32>, %count: tensor<2xi64>) {
-  // expected-error @below {{'infini_attn.attention_step' op expected a finite epsilon >= 0, got NaN}}
+  // expected-error @below {{'infini_attn.attention_step' op expected an epsilon >= 0 that is finite in f32, got NaN}}
   %r:8 = infini_attn.attention_step %q, %k, %v, %gate
       outs(%init, %memory, %normalizer, %pending_memory, %pending_normalizer, %keys, %values, %count : tensor<2x4x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>, tensor<2x2x4x8xf32>, tensor<2x2x4x6xf32>, tensor<2xi64>)
       {rule = #infini_attn.update_rule<delta>, segment_length = 4, epsilon = 0x7FF8000000000000 : f64}

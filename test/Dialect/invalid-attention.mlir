@@ -170,7 +170,7 @@ func.func @f(%q: tensor<2x4x9x8xf32>, %k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x
 
 // (C8) scale is finite
 func.func @f(%q: tensor<2x4x9x8xf32>, %k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %gate: tensor<4xf32>, %init: tensor<2x4x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
-  // expected-error @below {{'infini_attn.attention' op expected a finite scale, got 0x7FF0000000000000 : f64}}
+  // expected-error @below {{'infini_attn.attention' op expected a scale that is finite in f32, got 0x7FF0000000000000 : f64}}
   %r:3 = infini_attn.attention %q, %k, %v, %gate
       outs(%init, %memory, %normalizer : tensor<2x4x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>)
       {rule = #infini_attn.update_rule<delta>, segment_length = 4, scale = 0x7FF0000000000000 : f64}
@@ -182,7 +182,7 @@ func.func @f(%q: tensor<2x4x9x8xf32>, %k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x
 
 // (C8) scale is finite
 func.func @f(%q: tensor<2x4x9x8xf32>, %k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %gate: tensor<4xf32>, %init: tensor<2x4x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
-  // expected-error @below {{'infini_attn.attention' op expected a finite scale, got 0x7FF8000000000000 : f64}}
+  // expected-error @below {{'infini_attn.attention' op expected a scale that is finite in f32, got 0x7FF8000000000000 : f64}}
   %r:3 = infini_attn.attention %q, %k, %v, %gate
       outs(%init, %memory, %normalizer : tensor<2x4x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>)
       {rule = #infini_attn.update_rule<delta>, segment_length = 4, scale = 0x7FF8000000000000 : f64}
@@ -194,7 +194,7 @@ func.func @f(%q: tensor<2x4x9x8xf32>, %k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x
 
 // (C9) epsilon is finite and not negative
 func.func @f(%q: tensor<2x4x9x8xf32>, %k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %gate: tensor<4xf32>, %init: tensor<2x4x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
-  // expected-error @below {{'infini_attn.attention' op expected a finite epsilon >= 0, got -9.9999999999999995E-7}}
+  // expected-error @below {{'infini_attn.attention' op expected an epsilon >= 0 that is finite in f32, got -9.9999999999999995E-7}}
   %r:3 = infini_attn.attention %q, %k, %v, %gate
       outs(%init, %memory, %normalizer : tensor<2x4x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>)
       {rule = #infini_attn.update_rule<delta>, segment_length = 4, epsilon = -1.0e-6 : f64}
@@ -206,7 +206,7 @@ func.func @f(%q: tensor<2x4x9x8xf32>, %k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x
 
 // (C9) epsilon is finite and not negative
 func.func @f(%q: tensor<2x4x9x8xf32>, %k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %gate: tensor<4xf32>, %init: tensor<2x4x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
-  // expected-error @below {{'infini_attn.attention' op expected a finite epsilon >= 0, got +Inf}}
+  // expected-error @below {{'infini_attn.attention' op expected an epsilon >= 0 that is finite in f32, got +Inf}}
   %r:3 = infini_attn.attention %q, %k, %v, %gate
       outs(%init, %memory, %normalizer : tensor<2x4x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>)
       {rule = #infini_attn.update_rule<delta>, segment_length = 4, epsilon = 0x7FF0000000000000 : f64}
@@ -218,7 +218,7 @@ func.func @f(%q: tensor<2x4x9x8xf32>, %k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x
 
 // (C9) epsilon is finite and not negative
 func.func @f(%q: tensor<2x4x9x8xf32>, %k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %gate: tensor<4xf32>, %init: tensor<2x4x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
-  // expected-error @below {{'infini_attn.attention' op expected a finite epsilon >= 0, got NaN}}
+  // expected-error @below {{'infini_attn.attention' op expected an epsilon >= 0 that is finite in f32, got NaN}}
   %r:3 = infini_attn.attention %q, %k, %v, %gate
       outs(%init, %memory, %normalizer : tensor<2x4x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>)
       {rule = #infini_attn.update_rule<delta>, segment_length = 4, epsilon = 0x7FF8000000000000 : f64}
@@ -342,6 +342,30 @@ func.func @f(%q: tensor<2x4x9x8xf32>, %k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x
   %r:3 = infini_attn.attention %q, %k, %v, %gate
       outs(%init, %memory, %normalizer : tensor<2x4x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>)
       {rule = #infini_attn.update_rule<delta>, segment_length = 4, detach_every = 0}
+      : tensor<2x4x9x8xf32>, tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<4xf32> -> tensor<2x4x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C8) scale is finite in f32, in which it is used
+func.func @f(%q: tensor<2x4x9x8xf32>, %k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %gate: tensor<4xf32>, %init: tensor<2x4x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.attention' op expected a scale that is finite in f32, got 9.9999999999999994E+38 : f64}}
+  %r:3 = infini_attn.attention %q, %k, %v, %gate
+      outs(%init, %memory, %normalizer : tensor<2x4x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>)
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4, scale = 1.0e39 : f64}
+      : tensor<2x4x9x8xf32>, tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<4xf32> -> tensor<2x4x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
+// (C9) epsilon is finite in f32, in which it is used
+func.func @f(%q: tensor<2x4x9x8xf32>, %k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %gate: tensor<4xf32>, %init: tensor<2x4x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
+  // expected-error @below {{'infini_attn.attention' op expected an epsilon >= 0 that is finite in f32, got 9.9999999999999994E+38}}
+  %r:3 = infini_attn.attention %q, %k, %v, %gate
+      outs(%init, %memory, %normalizer : tensor<2x4x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>)
+      {rule = #infini_attn.update_rule<delta>, segment_length = 4, epsilon = 1.0e39 : f64}
       : tensor<2x4x9x8xf32>, tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<4xf32> -> tensor<2x4x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
   return
 }

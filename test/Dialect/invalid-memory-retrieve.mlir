@@ -192,7 +192,7 @@ func.func @f(%q: tensor<4611686018427387904x4x0x8xf32>, %memory: tensor<2x2x8x6x
 
 // (C7) epsilon is finite and not negative
 func.func @f(%q: tensor<2x4x9x8xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
-  // expected-error @below {{'infini_attn.memory_retrieve' op expected a finite epsilon >= 0, got -9.9999999999999995E-7}}
+  // expected-error @below {{'infini_attn.memory_retrieve' op expected an epsilon >= 0 that is finite in f32, got -9.9999999999999995E-7}}
   %r = infini_attn.memory_retrieve %q, %memory, %normalizer
       {epsilon = -1.0e-6 : f64}
       : tensor<2x4x9x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x4x9x6xf32>
@@ -203,7 +203,7 @@ func.func @f(%q: tensor<2x4x9x8xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer:
 
 // (C7) epsilon is finite and not negative
 func.func @f(%q: tensor<2x4x9x8xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
-  // expected-error @below {{'infini_attn.memory_retrieve' op expected a finite epsilon >= 0, got +Inf}}
+  // expected-error @below {{'infini_attn.memory_retrieve' op expected an epsilon >= 0 that is finite in f32, got +Inf}}
   %r = infini_attn.memory_retrieve %q, %memory, %normalizer
       {epsilon = 0x7FF0000000000000 : f64}
       : tensor<2x4x9x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x4x9x6xf32>
@@ -214,7 +214,7 @@ func.func @f(%q: tensor<2x4x9x8xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer:
 
 // (C7) epsilon is finite and not negative
 func.func @f(%q: tensor<2x4x9x8xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
-  // expected-error @below {{'infini_attn.memory_retrieve' op expected a finite epsilon >= 0, got NaN}}
+  // expected-error @below {{'infini_attn.memory_retrieve' op expected an epsilon >= 0 that is finite in f32, got NaN}}
   %r = infini_attn.memory_retrieve %q, %memory, %normalizer
       {epsilon = 0x7FF8000000000000 : f64}
       : tensor<2x4x9x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x4x9x6xf32>

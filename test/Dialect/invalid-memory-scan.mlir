@@ -310,7 +310,7 @@ func.func @f(%k: tensor<2x2x0x8xf32>, %v: tensor<2x2x0x6xf32>, %memory: tensor<2
 
 // (C7) epsilon is finite and not negative
 func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
-  // expected-error @below {{'infini_attn.memory_scan' op expected a finite epsilon >= 0, got -9.9999999999999995E-7}}
+  // expected-error @below {{'infini_attn.memory_scan' op expected an epsilon >= 0 that is finite in f32, got -9.9999999999999995E-7}}
   %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
       {rule = #infini_attn.update_rule<delta>, segment_length = 4, epsilon = -1.0e-6 : f64}
       : tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
@@ -321,7 +321,7 @@ func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2
 
 // (C7) epsilon is finite and not negative
 func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
-  // expected-error @below {{'infini_attn.memory_scan' op expected a finite epsilon >= 0, got +Inf}}
+  // expected-error @below {{'infini_attn.memory_scan' op expected an epsilon >= 0 that is finite in f32, got +Inf}}
   %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
       {rule = #infini_attn.update_rule<delta>, segment_length = 4, epsilon = 0x7FF0000000000000 : f64}
       : tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>
@@ -332,7 +332,7 @@ func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2
 
 // (C7) epsilon is finite and not negative
 func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
-  // expected-error @below {{'infini_attn.memory_scan' op expected a finite epsilon >= 0, got NaN}}
+  // expected-error @below {{'infini_attn.memory_scan' op expected an epsilon >= 0 that is finite in f32, got NaN}}
   %r:4 = infini_attn.memory_scan %k, %v, %memory, %normalizer
       {rule = #infini_attn.update_rule<delta>, segment_length = 4, epsilon = 0x7FF8000000000000 : f64}
       : tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32> -> tensor<2x2x3x8x6xf32>, tensor<2x2x3x8xf32>, tensor<2x2x8x6xf32>, tensor<2x2x8xf32>

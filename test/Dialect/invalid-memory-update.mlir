@@ -352,7 +352,7 @@ func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2
 
 // (C8) epsilon is finite and not negative
 func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
-  // expected-error @below {{'infini_attn.memory_update' op expected a finite epsilon >= 0, got -9.9999999999999995E-7}}
+  // expected-error @below {{'infini_attn.memory_update' op expected an epsilon >= 0 that is finite in f32, got -9.9999999999999995E-7}}
   %r:2 = infini_attn.memory_update %k, %v
       outs(%memory, %normalizer : tensor<2x2x8x6xf32>, tensor<2x2x8xf32>)
       {rule = #infini_attn.update_rule<delta>, epsilon = -1.0e-6 : f64}
@@ -364,7 +364,7 @@ func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2
 
 // (C8) epsilon is finite and not negative
 func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
-  // expected-error @below {{'infini_attn.memory_update' op expected a finite epsilon >= 0, got +Inf}}
+  // expected-error @below {{'infini_attn.memory_update' op expected an epsilon >= 0 that is finite in f32, got +Inf}}
   %r:2 = infini_attn.memory_update %k, %v
       outs(%memory, %normalizer : tensor<2x2x8x6xf32>, tensor<2x2x8xf32>)
       {rule = #infini_attn.update_rule<delta>, epsilon = 0x7FF0000000000000 : f64}
@@ -376,7 +376,7 @@ func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2
 
 // (C8) epsilon is finite and not negative
 func.func @f(%k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>, %memory: tensor<2x2x8x6xf32>, %normalizer: tensor<2x2x8xf32>) {
-  // expected-error @below {{'infini_attn.memory_update' op expected a finite epsilon >= 0, got NaN}}
+  // expected-error @below {{'infini_attn.memory_update' op expected an epsilon >= 0 that is finite in f32, got NaN}}
   %r:2 = infini_attn.memory_update %k, %v
       outs(%memory, %normalizer : tensor<2x2x8x6xf32>, tensor<2x2x8xf32>)
       {rule = #infini_attn.update_rule<delta>, epsilon = 0x7FF8000000000000 : f64}

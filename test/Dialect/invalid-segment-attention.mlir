@@ -255,7 +255,7 @@ func.func @f(%q: tensor<4611686018427387904x4x0x8xf32>, %k: tensor<2x2x9x8xf32>,
 
 // (C7) scale is finite
 func.func @f(%q: tensor<2x4x9x8xf32>, %k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>) {
-  // expected-error @below {{'infini_attn.segment_attention' op expected a finite scale, got 0x7FF0000000000000 : f64}}
+  // expected-error @below {{'infini_attn.segment_attention' op expected a scale that is finite in f32, got 0x7FF0000000000000 : f64}}
   %r = infini_attn.segment_attention %q, %k, %v
       {scale = 0x7FF0000000000000 : f64}
       : tensor<2x4x9x8xf32>, tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32> -> tensor<2x4x9x6xf32>
@@ -266,7 +266,7 @@ func.func @f(%q: tensor<2x4x9x8xf32>, %k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x
 
 // (C7) scale is finite
 func.func @f(%q: tensor<2x4x9x8xf32>, %k: tensor<2x2x9x8xf32>, %v: tensor<2x2x9x6xf32>) {
-  // expected-error @below {{'infini_attn.segment_attention' op expected a finite scale, got 0x7FF8000000000000 : f64}}
+  // expected-error @below {{'infini_attn.segment_attention' op expected a scale that is finite in f32, got 0x7FF8000000000000 : f64}}
   %r = infini_attn.segment_attention %q, %k, %v
       {scale = 0x7FF8000000000000 : f64}
       : tensor<2x4x9x8xf32>, tensor<2x2x9x8xf32>, tensor<2x2x9x6xf32> -> tensor<2x4x9x6xf32>

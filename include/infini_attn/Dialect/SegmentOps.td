@@ -72,7 +72,7 @@ def InfiniAttn_SegmentAttentionOp
     - (C4) Hq is a multiple of Hkv.
     - (C5) No tensor has an encoding.
     - (C6) The bytes of each tensor fit in 63 bits.
-    - (C7) `scale` is finite.
+    - (C7) `scale` is finite in f32.
     - (C8) `F <= Dk / 2`.
     - (C9) `rotary_style` is `interleaved` where there are no frequencies.
     - (C10) `precision` is `ieee` or that of the element type; any for f32.
@@ -147,7 +147,7 @@ def InfiniAttn_MemoryRetrieveOp : InfiniAttn_ValueOp<"memory_retrieve"> {
     - (C4) Hq is a multiple of Hkv.
     - (C5) No tensor has an encoding.
     - (C6) The bytes of each tensor fit in 63 bits.
-    - (C7) `epsilon` is finite and not negative.
+    - (C7) `epsilon` is finite in f32 and not negative.
     - (C8) `precision` is `ieee` or that of the element type; any for f32.
   }];
   let arguments = (ins
@@ -219,7 +219,7 @@ def InfiniAttn_MemoryUpdateOp : InfiniAttn_StateOp<"memory_update"> {
     - (C5) The bytes of each tensor fit in 63 bits.
     - (C6) read_memory and read_normalizer come together.
     - (C7) Each result has the type of its init.
-    - (C8) `epsilon` is finite and not negative.
+    - (C8) `epsilon` is finite in f32 and not negative.
     - (C9) `precision` is `ieee` or that of the element type; any for f32.
   }];
   let arguments = (ins

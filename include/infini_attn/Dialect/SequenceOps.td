@@ -65,8 +65,8 @@ def InfiniAttn_SegmentOp : InfiniAttn_StateOp<"segment"> {
     - (C5) No tensor has an encoding.
     - (C6) The bytes of each tensor fit in 63 bits.
     - (C7) Each result has the type of its init.
-    - (C8) `scale` is finite.
-    - (C9) `epsilon` is finite and not negative.
+    - (C8) `scale` is finite in f32.
+    - (C9) `epsilon` is finite in f32 and not negative.
     - (C10) `F <= Dk / 2`.
     - (C11) `rotary_style` is `interleaved` where there are no frequencies.
     - (C12) `precision` is `ieee` or that of the element type; any for f32.
@@ -162,8 +162,8 @@ def InfiniAttn_AttentionOp : InfiniAttn_StateOp<"attention"> {
     - (C5) No tensor has an encoding.
     - (C6) The bytes of each tensor fit in 63 bits.
     - (C7) Each result has the type of its init.
-    - (C8) `scale` is finite.
-    - (C9) `epsilon` is finite and not negative.
+    - (C8) `scale` is finite in f32.
+    - (C9) `epsilon` is finite in f32 and not negative.
     - (C10) `F <= Dk / 2`.
     - (C11) `rotary_style` is `interleaved` where there are no frequencies.
     - (C12) `precision` is `ieee` or that of the element type; any for f32.
@@ -251,7 +251,7 @@ def InfiniAttn_MemoryScanOp : InfiniAttn_ValueOp<"memory_scan"> {
     - (C4) No tensor has an encoding.
     - (C5) The bytes of each tensor fit in 63 bits.
     - (C6) `S = ceil(T / N)` where T is static.
-    - (C7) `epsilon` is finite and not negative.
+    - (C7) `epsilon` is finite in f32 and not negative.
     - (C8) `precision` is `ieee` or that of the element type; any for f32.
     - (C9) `segment_length >= 1`.
   }];

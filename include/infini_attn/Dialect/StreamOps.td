@@ -83,8 +83,8 @@ def InfiniAttn_AttentionStepOp : InfiniAttn_StateOp<"attention_step"> {
     - (C5) No tensor has an encoding.
     - (C6) The bytes of each tensor fit in 63 bits.
     - (C7) Each result has the type of its init.
-    - (C8) `scale` is finite.
-    - (C9) `epsilon` is finite and not negative.
+    - (C8) `scale` is finite in f32.
+    - (C9) `epsilon` is finite in f32 and not negative.
     - (C10) `F <= Dk / 2`.
     - (C11) `rotary_style` is `interleaved` where there are no frequencies.
     - (C12) `precision` is `ieee` or that of the element type; any for f32.
