@@ -115,9 +115,19 @@ static void addLLVMConversion(OpPassManager &pm) {
   pm.addPass(cpu::createInfiniAttnBFloatToInteger());
 }
 
-void infini_attn::buildToLinalgPipeline(OpPassManager &pm) {
-  // infini_attn, linalg, tensor: no read outside of a tensor, whatever the data
+/// infini_attn, linalg, tensor: no access outside of a tensor and no division
+/// by 0, whatever the data
+static void addGuards(OpPassManager &pm) {
+  // Arithmetic of tensors is that of their elements.
+  pm.addPass(createConvertElementwiseToLinalgPass());
   pm.addPass(cpu::createInfiniAttnGuardLookups());
+  pm.addPass(cpu::createInfiniAttnGuardDivisions());
+  pm.addPass(cpu::createInfiniAttnGuardExtents());
+  pm.addPass(cpu::createInfiniAttnGuardSlices());
+}
+
+void infini_attn::buildToLinalgPipeline(OpPassManager &pm) {
+  addGuards(pm);
   pm.addPass(createInfiniAttnDistribute());
   buildDecomposition(pm);
   addBufferization(pm);
@@ -131,8 +141,8 @@ void infini_attn::buildToLinalgPipeline(OpPassManager &pm) {
 
 void infini_attn::buildToCPUPipeline(OpPassManager &pm,
                                      const CPUPipelineOptions &options) {
+  addGuards(pm);
   // infini_attn, linalg, tensor: one task a batch row and head
-  pm.addPass(cpu::createInfiniAttnGuardLookups());
   pm.addPass(createInfiniAttnDistribute());
   addSegmentation(pm);
   pm.addPass(createInfiniAttnTile());

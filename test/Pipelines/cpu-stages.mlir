@@ -3,7 +3,11 @@
 // RUN: infini-opt %s --infini-attn-to-cpu-pipeline=vector-bits=256 --dump-pass-pipeline 2>&1 | FileCheck %s
 // RUN: infini-opt %s --infini-attn-to-linalg-pipeline --dump-pass-pipeline 2>&1 | FileCheck %s --check-prefix=PLAIN
 
+// CHECK: convert-elementwise-to-linalg
 // CHECK: infini-attn-guard-lookups
+// CHECK: infini-attn-guard-divisions
+// CHECK: infini-attn-guard-extents
+// CHECK: infini-attn-guard-slices
 // CHECK: infini-attn-distribute
 // CHECK: infini-attn-segment-sequence
 // CHECK: infini-attn-expand-step
@@ -24,7 +28,11 @@
 // CHECK: reconcile-unrealized-casts
 // CHECK: infini-attn-bfloat-to-integer
 
+// PLAIN: convert-elementwise-to-linalg
 // PLAIN: infini-attn-guard-lookups
+// PLAIN: infini-attn-guard-divisions
+// PLAIN: infini-attn-guard-extents
+// PLAIN: infini-attn-guard-slices
 // PLAIN: infini-attn-distribute
 // PLAIN: infini-attn-expand-step
 // PLAIN: one-shot-bufferize

@@ -118,6 +118,75 @@ def InfiniAttnOutlineKernels
   ];
 }
 
+def InfiniAttnGuardExtents : Pass<"infini-attn-guard-extents"> {
+  let summary = "keep linalg inside of operands whose sizes disagree";
+  let description = [{
+    The operands of a linalg operation have sizes that run time may find to
+    disagree, and a loop that follows one of them then leaves another. Sizes
+    that are not known to fit are compared before the operation: a difference
+    is reported by a `cf.assert`, and the operation then takes zeros of the
+    sizes that its loops have.
+
+        linalg.add ins(%a, %b) outs(%c)
+        =>
+        %ok = dim(%b, 0) == dim(%c, 0); cf.assert %ok
+        %safe = scf.if %ok {%b} else {zeros of dim(%c, 0)}
+        linalg.add ins(%a, %safe) outs(%c)
+
+    Requires: tensors. Ensures: results are the same bits where sizes fit; what
+    is known to fit (sizes that derive from each other) is left alone.
+  }];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::cf::ControlFlowDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
+def InfiniAttnGuardSlices : Pass<"infini-attn-guard-slices"> {
+  let summary = "keep slices inside of their tensor";
+  let description = [{
+    A slice that is not known to lie inside of its tensor is checked: one that
+    does not is reported by a `cf.assert`, and reads zeros or writes nothing.
+
+        tensor.extract_slice %x[%i] [4] [1]
+        =>
+        %ok = 4 <= dim(%x, 0) and 0 <= %i <= dim(%x, 0) - 4; cf.assert %ok
+        %safe = scf.if %ok {%x} else {zeros of 4}
+        tensor.extract_slice %safe[select(%ok, %i, 0)] [4] [1]
+
+    A `tensor.insert_slice` is made only where it fits. What bounds of loops and
+    sizes of tensors prove to be inside is left alone.
+
+    Requires: tensors. Ensures: results are the same bits where each slice is
+    inside.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
+    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"
+  ];
+}
+
+def InfiniAttnGuardDivisions : Pass<"infini-attn-guard-divisions"> {
+  let summary = "keep integer divisions by data from ending the process";
+  let description = [{
+    An integer division (or remainder) by 0 ends the process on many CPUs. A
+    divisor that is not a constant is checked, before the operations of linalg
+    in which it is the same for every element: 0 is reported by a `cf.assert`
+    and taken for 1. The least number divided by -1 gives itself.
+
+        arith.divui %x, %n
+        =>
+        cf.assert (%n != 0); arith.divui %x, select(%n != 0, %n, 1)
+
+    Requires: divisions of scalars. Ensures: results are the same bits where no
+    divisor is 0 and no quotient overflows.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect"
+  ];
+}
+
 def InfiniAttnLinalgToVectorLoops : Pass<"infini-attn-linalg-to-vector-loops"> {
   let summary = "lower linalg on buffers to loops over vector registers";
   let description = [{

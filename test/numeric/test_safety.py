@@ -1,0 +1,92 @@
+"""Inputs that do not fit are told, and nothing outside of them is read; arithmetic that CPUs refuse has a result."""
+import numpy as np
+import pytest
+
+from checking import assert_same_bits
+from compiled import CheckFailed
+
+MODULE = """
+func.func @sizes(%a: tensor<?xf32>, %b: tensor<?xf32>) -> tensor<?xf32> {
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %a, %c0 : tensor<?xf32>
+  %e = tensor.empty(%n) : tensor<?xf32>
+  %r = linalg.add ins(%a, %b : tensor<?xf32>, tensor<?xf32>) outs(%e : tensor<?xf32>) -> tensor<?xf32>
+  return %r : tensor<?xf32>
+}
+func.func @slice(%a: tensor<?xf32>, %i: tensor<1xi64>) -> tensor<4xf32> {
+  %c0 = arith.constant 0 : index
+  %x = tensor.extract %i[%c0] : tensor<1xi64>
+  %o = arith.index_cast %x : i64 to index
+  %r = tensor.extract_slice %a[%o] [4] [1] : tensor<?xf32> to tensor<4xf32>
+  return %r : tensor<4xf32>
+}
+func.func @insert(%a: tensor<4xf32>, %d: tensor<?xf32>, %i: tensor<1xi64>) -> tensor<?xf32> {
+  %c0 = arith.constant 0 : index
+  %x = tensor.extract %i[%c0] : tensor<1xi64>
+  %o = arith.index_cast %x : i64 to index
+  %r = tensor.insert_slice %a into %d[%o] [4] [1] : tensor<4xf32> into tensor<?xf32>
+  return %r : tensor<?xf32>
+}
+func.func @divide(%a: tensor<?xi64>, %b: tensor<?xi64>) -> (tensor<?xi64>, tensor<?xi64>) {
+  %q = arith.divsi %a, %b : tensor<?xi64>
+  %r = arith.remsi %a, %b : tensor<?xi64>
+  return %q, %r : tensor<?xi64>, tensor<?xi64>
+}
+func.func @elements(%a: tensor<?xf32>, %b: tensor<?xf32>) -> tensor<?xf32> {
+  %s = arith.addf %a, %b : tensor<?xf32>
+  %m = arith.mulf %s, %b : tensor<?xf32>
+  %r = math.absf %m : tensor<?xf32>
+  return %r : tensor<?xf32>
+}
+"""
+F32 = [(1, np.float32)]
+
+
+@pytest.fixture(scope="module")
+def library(build):
+    return build(MODULE)
+
+
+def numbers(count):
+    return np.arange(1, count + 1, dtype=np.float32)
+
+
+def test_sizes_of_operands(library):
+    result, = library.call("sizes", [numbers(9), numbers(9)], F32)
+    assert_same_bits("sum", result, 2 * numbers(9))
+    for count in (0, 1, 8, 10):
+        with pytest.raises(CheckFailed, match="operands of linalg.add to fit together"):
+            library.call("sizes", [numbers(9), numbers(count)], F32)
+
+
+def test_slices(library):
+    for at in (0, 3, 6):
+        result, = library.call("slice", [numbers(10), np.array([at])], F32)
+        assert_same_bits("slice", result, numbers(10)[at:at + 4])
+        result, = library.call("insert", [numbers(4), numbers(10), np.array([at])], F32)
+        expected = numbers(10)
+        expected[at:at + 4] = numbers(4)
+        assert_same_bits("insert", result, expected)
+    for at in (-1, 7, 1 << 40, -(1 << 63), (1 << 63) - 1):
+        for name, arrays in (("slice", [numbers(10)]), ("insert", [numbers(4), numbers(10)])):
+            with pytest.raises(CheckFailed, match="expected a slice inside of its tensor"):
+                library.call(name, [*arrays, np.array([at])], F32)
+    with pytest.raises(CheckFailed, match="expected a slice inside of its tensor"):
+        library.call("slice", [numbers(3), np.array([0])], F32)
+
+
+def test_division(library):
+    kinds = [(1, np.int64)] * 2
+    least = -(1 << 63)
+    a, b = np.array([7, -7, 7, -7, least, 0]), np.array([2, 2, -2, -2, -1, 5])
+    quotient, rest = library.call("divide", [a, b], kinds)
+    assert quotient.tolist() == [3, -3, -3, 3, least, 0]
+    assert rest.tolist() == [1, -1, 1, -1, 0, 0]
+    with pytest.raises(CheckFailed, match="expected a divisor that is not 0, got 0"):
+        library.call("divide", [a, np.array([1, 1, 0, 1, 1, 1])], kinds)
+
+
+def test_arithmetic_of_tensors(library):
+    a, b = numbers(37), -numbers(37)[::-1]
+    result, = library.call("elements", [a, b], F32)
+    assert_same_bits("elements", result, np.abs((a + b) * b))
