@@ -38,6 +38,11 @@ func.func @elements(%a: tensor<?xf32>, %b: tensor<?xf32>) -> tensor<?xf32> {
   %r = math.absf %m : tensor<?xf32>
   return %r : tensor<?xf32>
 }
+func.func @turn(%a: tensor<?xf32>) -> (tensor<?xf32>, tensor<?xf32>) {
+  %s = math.sin %a : tensor<?xf32>
+  %c = math.cos %a : tensor<?xf32>
+  return %s, %c : tensor<?xf32>, tensor<?xf32>
+}
 """
 F32 = [(1, np.float32)]
 
@@ -90,3 +95,14 @@ def test_arithmetic_of_tensors(library):
     a, b = numbers(37), -numbers(37)[::-1]
     result, = library.call("elements", [a, b], F32)
     assert_same_bits("elements", result, np.abs((a + b) * b))
+
+
+def test_large_angles(library):
+    """Accurate up to 10^5, and finite wherever the angle is: n, of the quadrant, leaves the range of integers at 3.4e9."""
+    few = np.linspace(-1e5, 1e5, 1001, dtype=np.float32)
+    sine, cosine = library.call("turn", [few], F32 * 2)
+    assert np.abs(sine - np.sin(few.astype(np.float64))).max() < 1e-6
+    assert np.abs(cosine - np.cos(few.astype(np.float64))).max() < 1e-6
+    many = np.float32([1e6, 1e7, 3.3e9, 3.4e9, 4e10, 1e20, 3e38])
+    for result in library.call("turn", [np.concatenate([many, -many])], F32 * 2):
+        assert (np.abs(result) <= 1).all(), result

@@ -76,6 +76,10 @@ struct ReduceAndApproximate : public OpRewritePattern<Op> {
     Value r = a.fma(negative, a.f32(1.5707963705062866), x);
     r = a.fma(negative, a.f32(-4.371138828673793e-08), r);
     r = a.fma(negative, a.f32(-1.7151245100058819e-15), r);
+    // Angles of millions of turns leave no digits to r: it is kept where the
+    // polynomials are.
+    r = arith::MaximumFOp::create(b, r, a.f32(-1.0));
+    r = arith::MinimumFOp::create(b, r, a.f32(1.0));
 
     Value s = a.mul(r, r);
     Value sine = a.fma(s, a.f32(-1.9515295891e-4), a.f32(8.3321608736e-3));
@@ -86,7 +90,13 @@ struct ReduceAndApproximate : public OpRewritePattern<Op> {
     cosine = a.fma(cosine, s, a.f32(4.166664568298827e-2));
     cosine = a.fma(cosine, a.mul(s, s), a.fma(s, a.f32(-0.5), a.f32(1.0)));
 
-    Value quadrant = arith::FPToSIOp::create(b, a.shaped(b.getI32Type()), n);
+    // n - 4 floor(n / 4) is exact, where n itself may be out of the range of
+    // integers. (minnum: what is no number has no quadrant.)
+    Value turns = math::FloorOp::create(b, a.mul(n, a.f32(0.25)));
+    Value fourth =
+        arith::MinNumFOp::create(b, a.fma(turns, a.f32(-4.0), n), a.f32(3.0));
+    Value quadrant =
+        arith::FPToSIOp::create(b, a.shaped(b.getI32Type()), fourth);
     quadrant = arith::AddIOp::create(b, quadrant, a.i32(kQuadrantShift));
     auto bitSet = [&](int32_t bit) {
       return arith::CmpIOp::create(

@@ -228,10 +228,12 @@ def InfiniAttnApproximateMath : Pass<"infini-attn-approximate-math"> {
     polynomials, on vectors and scalars alike, so that a tail has the same bits
     as a whole vector. `math.sin` and `math.cos` reduce their argument in three
     parts (Cody and Waite) and stay accurate for angles of thousands of turns,
-    which rotary positions have.
+    which rotary positions have. Past about 10^6 the error grows with the angle,
+    and past about 10^7 a result is some number from -1 to 1.
 
     Requires: nothing. Ensures: no call of a scalar function is left in a loop.
-    Results change in the last bits (exp: 1 ulp; sin, cos: 2 ulp below 8192).
+    Results change in the last bits (exp: 1 ulp; sin, cos: 2 ulp below 8192);
+    sin and cos of a finite angle, whatever its size, lie from -1 to 1.
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
