@@ -111,7 +111,9 @@ static void addLLVMConversion(OpPassManager &pm) {
   pm.addPass(createConvertControlFlowToLLVMPass());
   pm.addPass(createUBToLLVMConversionPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
-  // llvm: the casts of bf16 that are left are between integers
+  // llvm: once a call, strides are asked for
+  pm.addPass(cpu::createInfiniAttnCheckLayouts());
+  // The casts of bf16 that are left are between integers
   pm.addPass(cpu::createInfiniAttnBFloatToInteger());
 }
 

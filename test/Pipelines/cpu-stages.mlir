@@ -26,6 +26,7 @@
 // CHECK: infini-attn-checks-to-runtime
 // CHECK: convert-scf-to-cf
 // CHECK: reconcile-unrealized-casts
+// CHECK: infini-attn-check-layouts
 // CHECK: infini-attn-bfloat-to-integer
 
 // PLAIN: convert-elementwise-to-linalg
@@ -39,5 +40,6 @@
 // PLAIN: convert-linalg-to-loops
 // PLAIN: infini-attn-checks-to-runtime
 // PLAIN: reconcile-unrealized-casts
+// PLAIN: infini-attn-check-layouts
 // PLAIN: infini-attn-bfloat-to-integer
 module {}

@@ -1,9 +1,11 @@
 """Inputs that do not fit are told, and nothing outside of them is read; arithmetic that CPUs refuse has a result."""
+import ctypes
+
 import numpy as np
 import pytest
 
 from checking import assert_same_bits
-from compiled import CheckFailed
+from compiled import CheckFailed, descriptor
 
 MODULE = """
 func.func @sizes(%a: tensor<?xf32>, %b: tensor<?xf32>) -> tensor<?xf32> {
@@ -42,6 +44,10 @@ func.func @turn(%a: tensor<?xf32>) -> (tensor<?xf32>, tensor<?xf32>) {
   %s = math.sin %a : tensor<?xf32>
   %c = math.cos %a : tensor<?xf32>
   return %s, %c : tensor<?xf32>, tensor<?xf32>
+}
+func.func @double(%a: tensor<?x?xf32>) -> tensor<?x?xf32> {
+  %r = arith.addf %a, %a : tensor<?x?xf32>
+  return %r : tensor<?x?xf32>
 }
 """
 F32 = [(1, np.float32)]
@@ -106,3 +112,29 @@ def test_large_angles(library):
     many = np.float32([1e6, 1e7, 3.3e9, 3.4e9, 4e10, 1e20, 3e38])
     for result in library.call("turn", [np.concatenate([many, -many])], F32 * 2):
         assert (np.abs(result) <= 1).all(), result
+
+
+def test_arguments_are_row_major(library):
+    """Strides that compiled code would not follow are refused, and nothing is read through them."""
+    def call(array, offset=0):
+        argument = descriptor(2)()
+        argument.allocated = argument.aligned = array.ctypes.data
+        argument.offset = offset
+        argument.sizes[:] = array.shape
+        argument.strides[:] = [stride // array.itemsize for stride in array.strides]
+        result = descriptor(2)()
+        library.library._mlir_ciface_double(ctypes.byref(result), ctypes.byref(argument))
+        return result, library.last_error()
+
+    square = np.arange(16, dtype=np.float32).reshape(4, 4)
+    once = np.lib.stride_tricks.as_strided(np.zeros(1, np.float32), (1000, 1 << 20), (0, 0))
+    for wrong in (square.T, square[:, ::2], square[::2], square[:, :3], once):
+        result, error = call(wrong)
+        assert error and b"row-major" in error
+        assert not result.allocated and tuple(result.sizes) == (0, 0)
+    result, error = call(square, offset=4)
+    assert error and b"row-major" in error
+    # The stride of one row is never used.
+    for right in (square, square[:1], square[:, :1][:1], square[:0, :3]):
+        result, error = call(right)
+        assert error is None and tuple(result.sizes) == right.shape

@@ -307,6 +307,30 @@ def InfiniAttnChecksToRuntime
   ];
 }
 
+def InfiniAttnCheckLayouts
+    : Pass<"infini-attn-check-layouts", "::mlir::ModuleOp"> {
+  let summary = "refuse arguments of the C interface that are not row-major";
+  let description = [{
+    Compiled code reads row-major buffers from their first element on, whatever
+    strides and offset the caller's descriptor has. The C wrapper of a function
+    compares them once, on entry: others are reported by `infini_check`, the
+    function is not called, and its results are null pointers.
+
+        llvm.func @_mlir_ciface_f(%results, %x) { ... llvm.call @f(...) ... }
+        =>
+        llvm.func @_mlir_ciface_f(%results, %x) {
+          ... llvm.call @infini_check(%row_major, "expected argument 0 ...")
+          llvm.cond_br %row_major, ^call, ^nothing
+        }
+
+    Strides of dimensions of size 1, and of arrays without elements, may be any.
+
+    Requires: the llvm dialect. Ensures: results are the same bits where all
+    arguments are row-major.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
 def InfiniAttnBFloatToInteger : Pass<"infini-attn-bfloat-to-integer"> {
   let summary = "move bf16 as the integers that hold it";
   let description = [{
