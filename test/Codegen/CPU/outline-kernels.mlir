@@ -3,6 +3,7 @@
 // Two products of one kind call one function. The fill that the first begins
 // with is the function's.
 // CHECK: func.func private @infini_product_f32_f32_rows_added(
+// CHECK-NOT: linalg.fill
 // CHECK: func.func private @infini_product_f32_f32_rows(
 // CHECK-SAME: memref<?x?xf32, strided<[?, 1], offset: ?>>, %{{.*}}: memref<?x?xf32, strided<[?, 1], offset: ?>>, %[[C:.*]]: memref<?x?xf32, strided<[?, 1], offset: ?>>)
 // CHECK-SAME: attributes {infini_attn.sequential, passthrough = ["noinline"]}
