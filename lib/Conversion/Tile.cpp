@@ -201,6 +201,7 @@ private:
   };
 
   AngleTables angles(Value tokens, Value from);
+  Value factors(Value x, OpFoldResult width);
   Value rotatedKeys();
   Value turnedQueries(const Block &block);
   Value queryPanel(const Block &block, Value turned);
@@ -221,6 +222,7 @@ private:
   Value frequencies;
   AngleTables queryAngles;
   Value keys;     ///< n x d, rotated
+  Value values;   ///< n x v
   Value base2;    ///< scale * log2(e): scores are exponents of 2
   Value keyCount; ///< Nk, or the length
 };
@@ -235,17 +237,27 @@ AngleTables TiledAttention::angles(Value tokens, Value from) {
                          {Value(), position});
 }
 
+/// \p x, n x d, as factors of products in f32: their elements enter a product
+/// one at a time, so that they are widened here, once a segment.
+Value TiledAttention::factors(Value x, OpFoldResult width) {
+  OpFoldResult count = b.size(x, 2), zero = b.getIndexAttr(0);
+  Value rows = b.tokens(x, zero, zero, count);
+  bool isF32 = getElementTypeOrSelf(x).isF32();
+  if (isF32 && factor.isF32())
+    return rows;
+  return b.generic("nd", {{rows, "nd"}}, {b.empty({count, width}), "nd"},
+                   [&](ValueRange args) {
+                     return isF32 ? b.roundTo(factor, args[0])
+                                  : b.widen(args[0]);
+                   });
+}
+
 /// rope(K), n x d: turned over, rotated and turned back, once a segment.
 Value TiledAttention::rotatedKeys() {
-  OpFoldResult count = b.size(k, 2), head = b.getIndexAttr(0);
-  Value rows = b.tokens(k, head, b.getIndexAttr(0), count);
-  if (!rotary.frequencies || keysRotated) {
-    if (factor.isF32() || !getElementTypeOrSelf(k).isF32())
-      return rows;
-    return b.generic(
-        "nd", {{rows, "nd"}}, {b.empty({count, keyWidth}), "nd"},
-        [&](ValueRange args) { return b.roundTo(factor, b.widen(args[0])); });
-  }
+  if (!rotary.frequencies || keysRotated)
+    return factors(k, keyWidth);
+  OpFoldResult count = b.size(k, 2), zero = b.getIndexAttr(0);
+  Value rows = b.tokens(k, zero, zero, count);
   Value kt = b.generic("dn", {{rows, "nd"}}, {b.empty({keyWidth, count}), "dn"},
                        [&](ValueRange args) { return b.widen(args[0]); });
   kt = rotate(b, rotary.style, angles(b.toIndex(count), b.index(0)), kt, "",
@@ -315,11 +327,7 @@ Running TiledAttention::keyBlock(const Block &block, Value panel, Value key,
   OpFoldResult width = b.getIndexAttr(kQueries),
                rows = getAsOpFoldResult(count), from = getAsOpFoldResult(key);
   Value keyRows = b.corner(keys, from, rows, keyWidth);
-  Value valueRows = b.tokens(v, b.getIndexAttr(0), from, rows);
-  if (!factor.isF32() && getElementTypeOrSelf(v).isF32())
-    valueRows = b.generic(
-        "nv", {{valueRows, "nv"}}, {b.empty({rows, valueWidth}), "nv"},
-        [&](ValueRange args) { return b.roundTo(factor, args[0]); });
+  Value valueRows = b.corner(values, from, rows, valueWidth);
 
   // S^T[n, q] = sum_d K[n, d] Q^T[d, q]
   Value room = b.corner(running.scores, b.getIndexAttr(0), rows, width);
@@ -513,6 +521,7 @@ Value TiledAttention::build(Value init) {
     queryAngles = angles(queries, first);
   }
   keys = rotatedKeys();
+  values = factors(v, valueWidth);
   return b.loop(b.index(0), heads, 1, init,
                 [&](Value head, ValueRange outer) -> SmallVector<Value> {
                   return b.loop(
