@@ -1,0 +1,125 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of the InfiniAttn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// One segment of one batch row and key/value head, by tiles.
+///
+///     for each block of queries                       Q^T is a panel d x q
+///       A_mem^T, and m = lowest, l = 0, O^T = 0
+///       for each block of keys that it sees
+///         S^T = K Q^T;  m' = max(m, max S^T);  P^T = exp(S^T - m')
+///         l = l exp(m - m') + sum P^T;  O^T = O^T exp(m - m') + V^T P^T
+///       o = (g A_mem^T + (1 - g) O^T / l)^T
+///     for each block of tokens
+///       M' += sigma(K)^T U,  z' += sum sigma(K)
+///
+/// Panels have their queries in the last dimension and a static width. Queries
+/// and keys past the end of a tensor are never read: a last block of queries
+/// fills a part of its panel, a last block of keys has fewer rows.
+///
+//===----------------------------------------------------------------------===//
+
+#ifndef INFINI_ATTN_LIB_CONVERSION_TILEDSEGMENT_H
+#define INFINI_ATTN_LIB_CONVERSION_TILEDSEGMENT_H
+
+#include "Equations.h"
+#include "TileBuilder.h"
+
+namespace mlir::infini_attn {
+
+/// What a block of queries carries from one block of keys to the next.
+struct Running {
+  Value max;    ///< m: q
+  Value sum;    ///< l: q
+  Value output; ///< O^T: v x q
+  Value scores; ///< room for S^T: n x q, its contents do not matter
+};
+
+/// The read of the memory that is mixed in, or null.
+struct MemoryRead {
+  Value memory, normalizer; ///< d x v, d
+  Value gate;               ///< Hq
+  double epsilon = 0;
+};
+
+class TiledAttention {
+public:
+  TiledAttention(TileBuilder &b, Type factor, Value q, Value k, Value v)
+      : b(b), factor(factor), q(q), k(k), v(v), keyWidth(b.size(q, 3)),
+        valueWidth(b.size(v, 3)) {}
+
+  Value first;  ///< index: position of query 0 among the keys
+  Value length; ///< index: valid keys, or null
+  Value scale;  ///< f32: factor of the scores
+  Rotary rotary;
+  bool keysRotated = false;
+  MemoryRead read;
+
+  /// The results in \p init, 1 x G x Nq x Dv.
+  Value build(Value init);
+
+private:
+  struct Block {
+    Value head, query, count; ///< of queries: head, first one, how many
+    Value position;           ///< where the first stands among the keys
+  };
+
+  AngleTables angles(Value tokens, Value from);
+  Value factors(Value x, OpFoldResult width);
+  Value rotatedKeys();
+  Value turnedQueries(const Block &block);
+  Value queryPanel(const Block &block, Value turned);
+  Value featurePanel(Value turned);
+  Running keyBlock(const Block &block, Value panel, Value key, Value count,
+                   bool isMasked, Running running);
+  Running attend(const Block &block, Value panel);
+  Value weight(Value score, Value max);
+  Value isValid(const Block &block, unsigned loop);
+  Value share(const Block &block, Value divisor, Value numerator,
+              double epsilon);
+  Value finish(const Block &block, Value init);
+
+  TileBuilder &b;
+  Type factor;
+  Value q, k, v;
+  OpFoldResult keyWidth, valueWidth;
+  Value frequencies;
+  AngleTables queryAngles;
+  Value keys;     ///< n x d, rotated
+  Value values;   ///< n x v
+  Value base2;    ///< scale * log2(e): scores are exponents of 2
+  Value keyCount; ///< Nk, or the length
+};
+
+/// M' and z' of one segment, by blocks of tokens.
+class TiledUpdate {
+public:
+  TiledUpdate(TileBuilder &b, Type factor, UpdateRule rule, Value k, Value v)
+      : b(b), factor(factor), rule(rule), k(k), v(v), keyWidth(b.size(k, 3)),
+        valueWidth(b.size(v, 3)) {}
+
+  Value length;                     ///< index: valid tokens, or null
+  Value readMemory, readNormalizer; ///< d x v and d
+  double epsilon = 0;
+
+  /// M' and z' from \p memory (d x v) and \p normalizer (d).
+  std::pair<Value, Value> build(Value memory, Value normalizer);
+
+private:
+  Value values(Value features, OpFoldResult from, OpFoldResult count);
+
+  TileBuilder &b;
+  Type factor;
+  UpdateRule rule;
+  Value k, v;
+  OpFoldResult keyWidth, valueWidth;
+};
+
+} // namespace mlir::infini_attn
+
+#endif // INFINI_ATTN_LIB_CONVERSION_TILEDSEGMENT_H
