@@ -190,6 +190,7 @@ def main():
     parser.add_argument("--json", metavar="FILE", help="file for the rows")
     arguments = parser.parse_args()
     heads, tokens = (2, 8192) if arguments.quick else (8, 32768)
+    output = open(arguments.json, "w") if arguments.json else None  # before the work that it is for
     if not importlib.util.find_spec("torch"):
         print("torch is not installed: no peers (pip install torch==2.13.0)", file=sys.stderr)
 
@@ -206,8 +207,9 @@ def main():
                       flush=True)
                 rows.append(row)
         print("peak of a thread, GFLOP/s: " + ", ".join(f"{dtype} {best:.0f}" for dtype, best in peak.best.items()))
-    if arguments.json:
-        Path(arguments.json).write_text(json.dumps(dict(rows=rows), indent=1) + "\n")
+    if output:
+        with output:
+            output.write(json.dumps(dict(rows=rows), indent=1) + "\n")
 
 
 if __name__ == "__main__":

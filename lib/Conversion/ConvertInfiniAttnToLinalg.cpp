@@ -78,11 +78,6 @@ static FailureOr<SegmentContext> makeContext(LinalgBuilder &b, Op op,
   return SegmentContext{*factor, op.getLengths(), epsilonOf(op)};
 }
 
-static Value narrow(LinalgBuilder &b, Type type, Value value) {
-  return type.isF32() ? value
-                      : arith::TruncFOp::create(b, type, value).getResult();
-}
-
 /// An empty tensor of \p type grouped like \p q, to be written by row of
 /// tokens.
 static Value emptyGrouped(LinalgBuilder &b, Value q, OpFoldResult width,
@@ -98,7 +93,7 @@ static Value finish(LinalgBuilder &b, const Quotient &quotient, Value init) {
   return b.generic("bhgqv",
                    {{quotient.numerator, "bhgvq"}, {quotient.divisor, "bhgq"}},
                    {init, "bhgqv"}, [&](ValueRange args) {
-                     return narrow(b, element, b.quotient(args[0], args[1]));
+                     return b.narrow(element, b.quotient(args[0], args[1]));
                    });
 }
 
@@ -191,7 +186,7 @@ static LogicalResult convert(RewriterBase &rewriter, GateOp op) {
       "bhqv", {{op.getAMem(), "bhqv"}, {op.getADot(), "bhqv"}, {weights, "h"}},
       {init, "bhqv"}, [&](ValueRange args) {
         Value value = mix(b, args[2], b.widen(args[0]), b.widen(args[1]));
-        return narrow(b, type.getElementType(), value);
+        return b.narrow(type.getElementType(), value);
       });
   if (o.getType() != type)
     o = tensor::CastOp::create(b, type, o);
@@ -237,8 +232,8 @@ static LogicalResult convert(RewriterBase &rewriter, SegmentOp op) {
                       {init, "bhgqv"}, [&](ValueRange args) {
                         Value aMem = b.quotient(args[0], args[1]);
                         Value aDot = b.quotient(args[2], args[3]);
-                        return narrow(b, type.getElementType(),
-                                      mix(b, args[4], aMem, aDot));
+                        return b.narrow(type.getElementType(),
+                                        mix(b, args[4], aMem, aDot));
                       });
   auto [memory, normalizer] =
       update(b, *context, op.getRule(), op.getK(), op.getV(), op.getMemory(),

@@ -120,10 +120,28 @@ Value LinalgBuilder::sigma(Value x) {
 }
 
 Value LinalgBuilder::quotient(Value numerator, Value divisor) {
+  return share(numerator, divisor, /*epsilon=*/0);
+}
+
+Value LinalgBuilder::share(Value numerator, Value divisor, double epsilon) {
   Value isZero =
       arith::CmpFOp::create(*this, arith::CmpFPredicate::OEQ, divisor, f32(0));
+  if (epsilon != 0)
+    divisor = arith::AddFOp::create(*this, divisor, f32(epsilon));
   return arith::SelectOp::create(
       *this, isZero, f32(0), arith::DivFOp::create(*this, numerator, divisor));
+}
+
+Value LinalgBuilder::times(Value x, Value share) {
+  Value isZero =
+      arith::CmpFOp::create(*this, arith::CmpFPredicate::OEQ, share, f32(0));
+  return arith::SelectOp::create(*this, isZero, f32(0),
+                                 arith::MulFOp::create(*this, x, share));
+}
+
+Value LinalgBuilder::narrow(Type type, Value value) {
+  return type.isF32() ? value
+                      : arith::TruncFOp::create(*this, type, value).getResult();
 }
 
 Value LinalgBuilder::sigmoid(Value x) {

@@ -75,6 +75,13 @@ public:
   /// 2^x of x <= 0, exactly 0 below -127, by a polynomial of \p degree 4
   /// (relative error 2.9e-6) or 6 (1 unit in the last place of f32).
   Value exp2OfNonPositive(Value x, int degree);
+  /// numerator / (divisor + epsilon), 0 where the divisor is 0 [S9]: what each
+  /// term of a quotient is multiplied by.
+  Value share(Value numerator, Value divisor, double epsilon);
+  /// x * share, 0 where the share is 0, whatever x holds.
+  Value times(Value x, Value share);
+  /// \p value as an element of \p type.
+  Value narrow(Type type, Value value);
   /// 1 / (1 + exp(-x)).
   Value sigmoid(Value x);
 };

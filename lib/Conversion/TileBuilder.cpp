@@ -27,12 +27,10 @@ TileBuilder::Part TileBuilder::tokensPart(Value x, OpFoldResult head,
 Value TileBuilder::tokens(Value x, OpFoldResult head, OpFoldResult from,
                           OpFoldResult count) {
   Part part = tokensPart(x, head, from, count);
-  auto type = tensor::ExtractSliceOp::inferCanonicalRankReducedResultType(
-      2, cast<RankedTensorType>(x.getType()), part.sizes);
   // The sizes of 1 that go are the first two, also where another is 1.
-  type = RankedTensorType::get(
+  auto type = RankedTensorType::get(
       decomposeMixedValues(ArrayRef(part.sizes).drop_front(2)).first,
-      type.getElementType());
+      getElementTypeOrSelf(x));
   return tensor::ExtractSliceOp::create(*this, type, x, part.offsets,
                                         part.sizes, part.strides);
 }
@@ -49,6 +47,13 @@ Value TileBuilder::corner(Value x, OpFoldResult from, OpFoldResult rows,
   OpFoldResult zero = getIndexAttr(0), one = getIndexAttr(1);
   return tensor::ExtractSliceOp::create(*this, x, Sizes{from, zero},
                                         Sizes{rows, columns}, Sizes{one, one});
+}
+
+Value TileBuilder::insertCorner(Value part, Value x) {
+  OpFoldResult zero = getIndexAttr(0), one = getIndexAttr(1);
+  return tensor::InsertSliceOp::create(
+      *this, part, x, Sizes{zero, zero},
+      tensor::getMixedSizes(*this, getLoc(), part), Sizes{one, one});
 }
 
 Value TileBuilder::reduced(Value x, int64_t rank) {

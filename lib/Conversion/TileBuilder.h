@@ -56,6 +56,8 @@ public:
   /// x[from : from + rows, :columns].
   Value corner(Value x, OpFoldResult from, OpFoldResult rows,
                OpFoldResult columns);
+  /// \p part in the place of the first rows and columns of \p x.
+  Value insertCorner(Value part, Value x);
   /// Without its leading dimensions of size 1, until \p rank are left.
   Value reduced(Value x, int64_t rank);
 

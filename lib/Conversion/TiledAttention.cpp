@@ -66,8 +66,7 @@ Value TiledAttention::turnedQueries(const Block &block) {
   Value part = b.corner(panel, zero, keyWidth, count);
   part = b.generic("dq", {{rows, "qd"}}, {part, "dq"},
                    [&](ValueRange args) { return b.widen(args[0]); });
-  return tensor::InsertSliceOp::create(b, part, panel, Sizes{zero, zero},
-                                       Sizes{keyWidth, count}, Sizes{one, one});
+  return b.insertCorner(part, panel);
 }
 
 /// rope(Q)^T, d x q, scaled where that rounds nothing twice
@@ -91,9 +90,7 @@ Value TiledAttention::queryPanel(const Block &block, Value turned) {
         b, *table, Sizes{zero, getAsOpFoldResult(block.query)},
         Sizes{pairs, count}, Sizes{one, one});
     Value room = b.filled({pairs, b.getIndexAttr(kQueries)}, 0);
-    *table =
-        tensor::InsertSliceOp::create(b, columns, room, Sizes{zero, zero},
-                                      Sizes{pairs, count}, Sizes{one, one});
+    *table = b.insertCorner(columns, room);
   }
   return rotate(b, rotary.style, tables, turned, "", toFactor);
 }
@@ -179,11 +176,7 @@ Running TiledAttention::keyBlock(const Block &block, Value panel, Value key,
                            });
   output =
       b.contract("vqn", {valueRows, "nv"}, {weights, "nq"}, {output, "vq"});
-  OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
-  Value all = tensor::InsertSliceOp::create(
-      b, weights, running.scores, Sizes{zero, zero}, Sizes{rows, width},
-      Sizes{one, one});
-  return {max, sum, output, all};
+  return {max, sum, output, b.insertCorner(weights, running.scores)};
 }
 
 Running TiledAttention::attend(const Block &block, Value panel) {
@@ -229,15 +222,10 @@ Value TiledAttention::share(const Block &block, Value divisor, Value numerator,
   return b.generic(
       "q", {{divisor, "q"}}, {b.empty({b.getIndexAttr(kQueries)}), "q"},
       [&](ValueRange args) -> Value {
-        Value d = args[0];
-        if (epsilon != 0)
-          d = arith::AddFOp::create(b, d, b.f32(epsilon));
-        Value isUsed = arith::CmpFOp::create(b, arith::CmpFPredicate::UNE,
-                                             args[0], b.f32(0));
+        Value share = b.share(numerator, args[0], epsilon);
         if (Value valid = isValid(block, 0))
-          isUsed = arith::AndIOp::create(b, isUsed, valid);
-        return arith::SelectOp::create(
-            b, isUsed, arith::DivFOp::create(b, numerator, d), b.f32(0));
+          share = arith::SelectOp::create(b, valid, share, b.f32(0));
+        return share;
       });
 }
 
@@ -271,18 +259,12 @@ Value TiledAttention::finish(const Block &block, Value init) {
     inputs.push_back({parts.front().first, "vq"});
     inputs.push_back({parts.front().second, "q"});
   }
-  auto times = [&](Value part, Value share) -> Value {
-    Value isUnused =
-        arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, share, b.f32(0));
-    return arith::SelectOp::create(b, isUnused, b.f32(0),
-                                   arith::MulFOp::create(b, part, share));
-  };
   Value mixed = b.generic(
       "vq", inputs, {parts.back().first, "vq"}, [&](ValueRange args) -> Value {
-        Value o = times(args.back(), args[0]);
+        Value o = b.times(args.back(), args[0]);
         return args.size() == 2
                    ? o
-                   : arith::AddFOp::create(b, times(args[1], args[2]), o)
+                   : arith::AddFOp::create(b, b.times(args[1], args[2]), o)
                          .getResult();
       });
 
@@ -292,11 +274,7 @@ Value TiledAttention::finish(const Block &block, Value init) {
   Type element = getElementTypeOrSelf(init);
   Value o = b.generic(
       "qv", {{b.corner(mixed, zero, valueWidth, count), "vq"}}, {into, "qv"},
-      [&](ValueRange args) -> Value {
-        return element.isF32()
-                   ? args[0]
-                   : arith::TruncFOp::create(b, element, args[0]).getResult();
-      });
+      [&](ValueRange args) { return b.narrow(element, args[0]); });
   return b.insertTokens(o, init, head, query, count);
 }
 

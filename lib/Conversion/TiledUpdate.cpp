@@ -34,24 +34,11 @@ Value TiledUpdate::values(Value features, OpFoldResult from,
                              {b.filled({count}, 0), "n"});
   Value share = b.generic(
       "n", {{divisor, "n"}}, {b.empty({count}), "n"},
-      [&](ValueRange args) -> Value {
-        Value d = args[0];
-        if (epsilon != 0)
-          d = arith::AddFOp::create(b, d, b.f32(epsilon));
-        Value isEmpty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
-                                              args[0], b.f32(0));
-        return arith::SelectOp::create(b, isEmpty, b.f32(0),
-                                       arith::DivFOp::create(b, b.f32(1), d));
-      });
+      [&](ValueRange args) { return b.share(b.f32(1), args[0], epsilon); });
   return b.generic("nv", {{rows, "nv"}, {share, "n"}}, {read, "nv"},
-                   [&](ValueRange args) -> Value {
-                     // An empty memory reads 0, whatever M holds.
-                     Value isEmpty = arith::CmpFOp::create(
-                         b, arith::CmpFPredicate::OEQ, args[1], b.f32(0));
-                     Value part = arith::SelectOp::create(
-                         b, isEmpty, b.f32(0),
-                         arith::MulFOp::create(b, args[2], args[1]));
-                     Value u = arith::SubFOp::create(b, b.widen(args[0]), part);
+                   [&](ValueRange args) {
+                     Value u = arith::SubFOp::create(b, b.widen(args[0]),
+                                                     b.times(args[2], args[1]));
                      return b.roundTo(factor, u);
                    });
 }

@@ -134,7 +134,7 @@ static std::optional<Contraction> match(linalg::GenericOp op, int64_t lanes) {
   // Of several reductions all but the last add to what is there.
   if (reductions.size() == 1)
     if (linalg::FillOp fill = plan->fills.front();
-        fill && matchPattern(fill.value(), m_AnyZeroFloat()))
+        fill && matchPattern(fill.value(), m_PosZeroFloat()))
       found.fill = fill;
   return found;
 }
@@ -436,10 +436,7 @@ struct OutlineKernels
     if (failed(cpu::verifyVectorBits(getOperation(), vectorBits)))
       return signalPassFailure();
     SmallVector<linalg::GenericOp> generics;
-    getOperation()->walk([&](linalg::LinalgOp op) {
-      if (isa<linalg::GenericOp>(op))
-        generics.push_back(cast<linalg::GenericOp>(op.getOperation()));
-    });
+    getOperation()->walk([&](linalg::GenericOp op) { generics.push_back(op); });
     for (linalg::GenericOp op : generics) {
       if (cpu::isSequential(op) && isTransposition(op)) {
         outlineTransposition(op);
