@@ -187,10 +187,9 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of every implementation (default: all cores)")
     parser.add_argument("--rounds", type=int, default=5, help="turns that each implementation takes (default: 5)")
     parser.add_argument("--full-attention", action="store_true", help="also attention over all tokens at once (slow)")
-    parser.add_argument("--json", metavar="FILE", help="file for the rows")
+    parser.add_argument("--json", metavar="FILE", type=argparse.FileType("w"), help="file for the rows")
     arguments = parser.parse_args()
     heads, tokens = (2, 8192) if arguments.quick else (8, 32768)
-    output = open(arguments.json, "w") if arguments.json else None  # before the work that it is for
     if not importlib.util.find_spec("torch"):
         print("torch is not installed: no peers (pip install torch==2.13.0)", file=sys.stderr)
 
@@ -207,8 +206,8 @@ def main():
                       flush=True)
                 rows.append(row)
         print("peak of a thread, GFLOP/s: " + ", ".join(f"{dtype} {best:.0f}" for dtype, best in peak.best.items()))
-    if output:
-        with output:
+    if arguments.json:
+        with arguments.json as output:  # opened before the work that it is for
             output.write(json.dumps(dict(rows=rows), indent=1) + "\n")
 
 
