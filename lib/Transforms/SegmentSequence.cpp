@@ -53,8 +53,13 @@ public:
 
   using Body = function_ref<SmallVector<Value>(Segment, Value, ValueRange)>;
 
+  OpFoldResult segmentCount();
+  /// N tokens, or as many as are left.
+  Segment segment(Value number);
+
   /// Calls \p body on each segment in order, with its number and what is
-  /// carried from one to the next; returns what the last one leaves.
+  /// carried from one to the next; returns what the last one leaves. One body
+  /// for all of them: a last one of its own would be as much code again.
   SmallVector<Value> forEach(ValueRange init, Body body);
 
   /// Reports lengths outside of [0, T].
@@ -81,78 +86,54 @@ public:
   ImplicitLocOpBuilder b;
   OpFoldResult tokens;
   int64_t length;
-
-private:
-  /// Whether N tokens can exist: no tensor has 2^63 bytes.
-  bool wholeSegmentFits = true;
 };
 } // namespace
-
-/// Whether a tensor with \p tokens as the dimension 2 of \p type fits in
-/// memory.
-static bool fits(RankedTensorType type, int64_t tokens) {
-  int64_t bytes = type.getElementTypeBitWidth() / 8;
-  for (auto [dim, size] : llvm::enumerate(type.getShape())) {
-    int64_t atLeast = dim == 2                      ? tokens
-                      : ShapedType::isDynamic(size) ? 1
-                                                    : size;
-    if (atLeast != 0 && llvm::MulOverflow(bytes, atLeast, bytes))
-      return false;
-  }
-  return true;
-}
 
 Cut::Cut(RewriterBase &rewriter, Location loc, ValueRange activations,
          int64_t length)
     : b(loc, rewriter), length(length) {
-  for (Value activation : activations) {
-    auto type = cast<RankedTensorType>(activation.getType());
-    wholeSegmentFits &= fits(type, length);
-    // One static size is enough: all are equal.
-    if (!tokens && !type.isDynamicDim(2))
+  // One static size is enough: all are equal.
+  for (Value activation : activations)
+    if (auto type = cast<RankedTensorType>(activation.getType());
+        !tokens && !type.isDynamicDim(2))
       tokens = b.getIndexAttr(type.getDimSize(2));
-  }
   if (!tokens)
     tokens = tensor::getMixedSize(b, loc, activations.front(), 2);
 }
 
-SmallVector<Value> Cut::forEach(ValueRange init, Body body) {
+OpFoldResult Cut::segmentCount() {
+  return apply(b.getAffineDimExpr(0).ceilDiv(length), {tokens});
+}
+
+Segment Cut::segment(Value number) {
   AffineExpr t = b.getAffineDimExpr(0);
-  OpFoldResult whole = b.getIndexAttr(0), rest = tokens, last = whole;
-  if (wholeSegmentFits) {
-    whole = apply(t.floorDiv(length), {tokens});
-    rest = apply(t % length, {tokens});
-    last = apply(t.floorDiv(length) * length, {tokens});
-  }
+  OpFoldResult start = apply(t * length, {number});
+  std::optional<int64_t> known = getConstantIntValue(tokens);
+  if (known && *known % length == 0)
+    return {start, b.getIndexAttr(length)};
+  AffineExpr left = b.getAffineDimExpr(1) - t;
+  OpFoldResult count = affine::makeComposedFoldedAffineMin(
+      b, b.getLoc(),
+      AffineMap::get(2, 0, {left, b.getAffineConstantExpr(length)},
+                     b.getContext()),
+      {start, tokens});
+  return {start, count};
+}
 
-  SmallVector<Value> carried(init);
-  if (getConstantIntValue(whole) != 0) {
-    Value zero = constant(0), end = toValue(whole), one = constant(1);
-    auto loop = scf::ForOp::create(b, zero, end, one, carried);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(loop.getBody());
-    Value number = loop.getInductionVar();
-    Segment segment{apply(t * length, {number}), b.getIndexAttr(length)};
-    scf::YieldOp::create(b, body(segment, number, loop.getRegionIterArgs()));
-    carried.assign(loop.result_begin(), loop.result_end());
-  }
-  if (getConstantIntValue(rest) == 0)
-    return carried;
-
-  auto emitLast = [&](ValueRange values) {
-    return body({last, rest}, toValue(whole), values);
-  };
-  if (getConstantIntValue(rest))
-    return emitLast(carried);
-  // A loop of one or no trip rather than a branch: a loop carries its tensors
-  // in place.
-  Value zero = constant(0), one = constant(1);
-  Value trips = arith::MinUIOp::create(b, toValue(rest), one);
-  auto loop = scf::ForOp::create(b, zero, trips, one, carried);
+SmallVector<Value> Cut::forEach(ValueRange init, Body body) {
+  Value zero = constant(0);
+  // Sizes are static where there is one segment.
+  if (std::optional<int64_t> known = getConstantIntValue(tokens);
+      known && 0 < *known && *known <= length)
+    return body({b.getIndexAttr(0), tokens}, zero, init);
+  auto loop =
+      scf::ForOp::create(b, zero, toValue(segmentCount()), constant(1), init);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
-  scf::YieldOp::create(b, emitLast(loop.getRegionIterArgs()));
-  return SmallVector<Value>(loop.getResults());
+  Value number = loop.getInductionVar();
+  scf::YieldOp::create(b,
+                       body(segment(number), number, loop.getRegionIterArgs()));
+  return loop.getResults();
 }
 
 void Cut::checkLengths(Value lengths) {
@@ -317,24 +298,14 @@ static void segmentInTwoPhases(RewriterBase &rewriter, AttentionOp op) {
                                    op.getSegmentLengthAttr(), op.getRuleAttr(),
                                    op.getEpsilonAttr(), op.getPrecisionAttr());
 
-  AffineExpr t = cut.b.getAffineDimExpr(0);
-  int64_t length = op.getSegmentLength();
-  OpFoldResult count = cut.apply(t.ceilDiv(length), {cut.tokens});
-  auto loop = scf::ForallOp::create(cut.b, ArrayRef<OpFoldResult>{count},
-                                    ValueRange{op.getInit()}, std::nullopt);
+  auto loop =
+      scf::ForallOp::create(cut.b, ArrayRef<OpFoldResult>{cut.segmentCount()},
+                            ValueRange{op.getInit()}, std::nullopt);
   {
     OpBuilder::InsertionGuard guard(cut.b);
     cut.b.setInsertionPointToStart(loop.getBody());
     Value number = loop.getInductionVar(0);
-    OpFoldResult start = cut.apply(t * length, {number});
-    OpFoldResult left = affine::makeComposedFoldedAffineMin(
-        cut.b, cut.b.getLoc(),
-        AffineMap::get(2, 0,
-                       {cut.b.getAffineDimExpr(1) - t,
-                        cut.b.getAffineConstantExpr(length)},
-                       cut.b.getContext()),
-        {start, cut.tokens});
-    Segment segment{start, left};
+    Segment segment = cut.segment(number);
     Value whole = loop.getRegionIterArgs()[0];
     // The same operation as in sequence, hence the same bits [S16]; its update
     // is dead, and goes when the operation is decomposed.

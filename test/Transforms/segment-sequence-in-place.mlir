@@ -16,18 +16,11 @@
 // SEQ-NOT: memref.copy
 // SEQ: scf.for
 // SEQ-NOT: memref.copy
-// SEQ: scf.for
-// SEQ-NOT: memref.copy
 // SEQ: return %{{.*}}, %[[M]], %[[Z]]
 
 // TWO-LABEL: @attention(
 // TWO-SAME: %[[M:[a-z0-9]+]]: memref<?x2x8x6xf32>, %[[Z:[a-z0-9]+]]: memref<?x2x8xf32>)
 // TWO: scf.forall
-// TWO: scf.for
-// TWO: memref.copy {{.*}} : memref<1x1x8x6xf32
-// TWO-NEXT: memref.subview
-// TWO-NEXT: memref.copy {{.*}} : memref<1x1x8xf32
-// TWO-NOT: memref.copy
 // TWO: scf.for
 // TWO: memref.copy {{.*}} : memref<1x1x8x6xf32
 // TWO-NEXT: memref.subview
