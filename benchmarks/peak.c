@@ -1,12 +1,18 @@
-// What a core can do at most, measured: products of f32 by FMA, of bf16 by dot pairs and by AMX tiles.
-// Built by cpu.py with the features that the CPU reports. Each function returns GFLOP/s of one thread.
+// What the machine can do at most, measured: multiply-adds of f32, of bf16 by dot pairs and by AMX tiles, and reading.
+// Built by machine.py with the features that the CPU reports; what it lacks is not there.
+//
+// double peak_KIND(int threads): GFLOP/s of that many threads together.
+// double peak_read(int threads, long bytes): GB/s of threads that each read their share of so many bytes, again and again.
 #include <immintrin.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#define KEEP(x) __asm__ volatile("" : "+v"(x))
 
 static double now(void) {
   struct timespec t;
@@ -14,72 +20,94 @@ static double now(void) {
   return t.tv_sec + 1e-9 * t.tv_nsec;
 }
 
-#define KEEP(x) __asm__ volatile("" : "+v"(x))
+//===--- Threads that begin together -------------------------------------------------------------------------------===//
+
+struct job {
+  double (*work)(struct job *); // returns what it did, in units of 1e9
+  pthread_barrier_t *ready;
+  long bytes;
+  double done, start, end;
+};
+
+static void *run_job(void *argument) {
+  struct job *job = argument;
+  job->done = job->work(job);
+  job->end = now();
+  return 0;
+}
+
+// To be called by `work` once its data are there: the time counts from here.
+static void begin(struct job *job) {
+  pthread_barrier_wait(job->ready);
+  job->start = now();
+}
+
+static double rate(double (*work)(struct job *), int threads, long bytes) {
+  enum { kMost = 256 };
+  struct job jobs[kMost];
+  pthread_t handles[kMost];
+  pthread_barrier_t ready;
+  threads = threads < 1 ? 1 : threads > kMost ? kMost : threads;
+  pthread_barrier_init(&ready, 0, threads);
+  for (int i = 0; i < threads; ++i)
+    jobs[i] = (struct job){work, &ready, bytes / threads, 0, 0, 0};
+  int started = 1;
+  while (started < threads && !pthread_create(&handles[started], 0, run_job, &jobs[started]))
+    ++started;
+  if (started < threads)
+    abort(); // the barrier would wait for ever
+  run_job(&jobs[0]);
+  double done = jobs[0].done, start = jobs[0].start, end = jobs[0].end;
+  for (int i = 1; i < threads; ++i) {
+    pthread_join(handles[i], 0);
+    done += jobs[i].done;
+    start = jobs[i].start < start ? jobs[i].start : start;
+    end = jobs[i].end > end ? jobs[i].end : end;
+  }
+  pthread_barrier_destroy(&ready);
+  return done / (end - start);
+}
+
+//===--- Multiply-adds ---------------------------------------------------------------------------------------------===//
+
+// CHAINS independent sums hide the latency of an instruction (4 cycles) on two units.
+#define DEFINE_PEAK(NAME, CHAINS, VECTOR, ZERO, OPERAND, OPERAND_VALUE, STEP, OPERATIONS)                                \
+  static double run_##NAME(struct job *job) {                                                                          \
+    VECTOR sums[CHAINS];                                                                                               \
+    OPERAND x = OPERAND_VALUE;                                                                                         \
+    for (int i = 0; i < CHAINS; ++i)                                                                                   \
+      sums[i] = ZERO;                                                                                                  \
+    const long steps = 12000000 / CHAINS;                                                                              \
+    begin(job);                                                                                                        \
+    for (long k = 0; k < steps; ++k) {                                                                                 \
+      for (int i = 0; i < CHAINS; ++i)                                                                                 \
+        sums[i] = STEP;                                                                                                \
+      KEEP(x);                                                                                                         \
+    }                                                                                                                  \
+    for (int i = 0; i < CHAINS; ++i)                                                                                   \
+      KEEP(sums[i]);                                                                                                   \
+    return 1e-9 * steps * CHAINS * OPERATIONS;                                                                         \
+  }                                                                                                                    \
+  double peak_##NAME(int threads) {                                                                                    \
+    return rate(run_##NAME, threads, 0);                                                                               \
+  }
 
 #ifdef __AVX512F__
-double peak_f32(void) {
-  enum { kChains = 24 };
-  __m512 sums[kChains], x = _mm512_set1_ps(0.999999f), y = _mm512_set1_ps(1e-6f);
-  for (int i = 0; i < kChains; ++i)
-    sums[i] = _mm512_set1_ps(i);
-  const long steps = 400000;
-  double start = now();
-  for (long k = 0; k < steps; ++k) {
-    for (int i = 0; i < kChains; ++i)
-      sums[i] = _mm512_fmadd_ps(sums[i], x, y);
-    KEEP(x);
-  }
-  double seconds = now() - start;
-  for (int i = 0; i < kChains; ++i)
-    KEEP(sums[i]);
-  return steps * kChains * 32.0 / seconds * 1e-9;
-}
+DEFINE_PEAK(f32, 24, __m512, _mm512_set1_ps(i), __m512, _mm512_set1_ps(0.999999f), _mm512_fmadd_ps(sums[i], x, x), 32)
 #elif defined(__AVX2__)
-double peak_f32(void) {
-  enum { kChains = 12 };
-  __m256 sums[kChains], x = _mm256_set1_ps(0.999999f), y = _mm256_set1_ps(1e-6f);
-  for (int i = 0; i < kChains; ++i)
-    sums[i] = _mm256_set1_ps(i);
-  const long steps = 800000;
-  double start = now();
-  for (long k = 0; k < steps; ++k) {
-    for (int i = 0; i < kChains; ++i)
-      sums[i] = _mm256_fmadd_ps(sums[i], x, y);
-    KEEP(x);
-  }
-  double seconds = now() - start;
-  for (int i = 0; i < kChains; ++i)
-    KEEP(sums[i]);
-  return steps * kChains * 16.0 / seconds * 1e-9;
-}
+DEFINE_PEAK(f32, 12, __m256, _mm256_set1_ps(i), __m256, _mm256_set1_ps(0.999999f), _mm256_fmadd_ps(sums[i], x, x), 16)
 #endif
-
+#ifdef __AVX2__
+DEFINE_PEAK(f32_256, 12, __m256, _mm256_set1_ps(i), __m256, _mm256_set1_ps(0.999999f), _mm256_fmadd_ps(sums[i], x, x), 16)
+#endif
 #ifdef __AVX512BF16__
-double peak_dot(void) {
-  enum { kChains = 24 };
-  __m512 sums[kChains];
-  __m512i bits = _mm512_set1_epi32(0x3f803f80);
-  for (int i = 0; i < kChains; ++i)
-    sums[i] = _mm512_setzero_ps();
-  const long steps = 200000;
-  double start = now();
-  for (long k = 0; k < steps; ++k) {
-    for (int i = 0; i < kChains; ++i)
-      sums[i] = _mm512_dpbf16_ps(sums[i], (__m512bh)bits, (__m512bh)bits);
-    KEEP(bits);
-  }
-  double seconds = now() - start;
-  for (int i = 0; i < kChains; ++i)
-    KEEP(sums[i]);
-  return steps * kChains * 64.0 / seconds * 1e-9;
-}
+DEFINE_PEAK(dot, 24, __m512, _mm512_setzero_ps(), __m512i, _mm512_set1_epi32(0x3f803f80),
+            _mm512_dpbf16_ps(sums[i], (__m512bh)x, (__m512bh)x), 64)
 #endif
 
 #ifdef __AMX_BF16__
-// Random data and loads: with zeros the clock stays about 15% higher.
-double peak_amx(void) {
-  if (syscall(SYS_arch_prctl, 0x1023, 18)) // ARCH_REQ_XCOMP_PERM
-    return 0;
+// Two by two tiles, each operand loaded. With zeros for data the clock stays about 15% higher.
+static double run_amx(struct job *job) {
   struct {
     uint8_t palette, row, reserved[14];
     uint16_t columns[16];
@@ -90,15 +118,18 @@ double peak_amx(void) {
     shape.rows[i] = 16;
   }
   _tile_loadconfig(&shape);
-  static uint16_t data[4][8][16 * 32] __attribute__((aligned(64)));
-  for (size_t i = 0; i < sizeof data / 2; ++i)
-    data[0][0][i] = 0x3f80 ^ (rand() & 0x80ff);
+  uint16_t data[4][8][16 * 32] __attribute__((aligned(64)));
+  uint32_t seed = 1;
+  for (size_t i = 0; i < sizeof data / 2; ++i) {
+    seed = seed * 1664525 + 1013904223;
+    data[0][0][i] = 0x3f80 ^ (seed >> 16 & 0x80ff); // +-0.5 to 2
+  }
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);
   _tile_zero(3);
   const long steps = 40000;
-  double start = now();
+  begin(job);
   for (long k = 0; k < steps; ++k)
     for (int j = 0; j < 8; ++j) {
       _tile_loadd(4, data[0][j], 64);
@@ -110,11 +141,59 @@ double peak_amx(void) {
       _tile_dpbf16ps(2, 5, 6);
       _tile_dpbf16ps(3, 5, 7);
     }
-  double seconds = now() - start;
-  static float out[16 * 16];
+  float out[16 * 16];
   _tile_stored(0, out, 64);
   __asm__ volatile("" : : "r"(out) : "memory");
   _tile_release();
-  return steps * 8 * 4 * 16.0 * 16 * 32 * 2 / seconds * 1e-9;
+  return 1e-9 * steps * 8 * 4 * 16.0 * 16 * 32 * 2;
+}
+
+double peak_amx(int threads) {
+  if (syscall(SYS_arch_prctl, 0x1023, 18)) // ARCH_REQ_XCOMP_PERM of the tiles, for the process
+    return 0;
+  return rate(run_amx, threads, 0);
+}
+#endif
+
+//===--- Reading ---------------------------------------------------------------------------------------------------===//
+
+#ifdef __AVX512F__
+typedef __m512i vector;
+#define LOAD(p) _mm512_load_si512(p)
+#define OR(a, b) _mm512_or_si512(a, b)
+#elif defined(__AVX2__)
+typedef __m256i vector;
+#define LOAD(p) _mm256_load_si256(p)
+#define OR(a, b) _mm256_or_si256(a, b)
+#endif
+
+#ifdef LOAD
+static double run_read(struct job *job) {
+  enum { kVectors = 8 };
+  const long block = kVectors * sizeof(vector), blocks = job->bytes / block;
+  const long least = 1l << 29, rounds = blocks ? (least + blocks * block - 1) / (blocks * block) + 1 : 0;
+  char *data = mmap(0, blocks * block + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (data == MAP_FAILED)
+    abort();
+  madvise(data, blocks * block, MADV_HUGEPAGE);
+  for (long i = 0; i < blocks * block; i += 64)
+    data[i] = 1;
+  vector seen[kVectors];
+  for (int i = 0; i < kVectors; ++i)
+    seen[i] = LOAD((void *)data);
+  begin(job);
+  for (long round = 0; round < rounds; ++round)
+    for (char *from = data; from < data + blocks * block; from += block)
+      for (int i = 0; i < kVectors; ++i) {
+        seen[i] = OR(seen[i], LOAD((void *)(from + i * sizeof(vector))));
+        KEEP(seen[i]);
+      }
+  double done = 1e-9 * rounds * blocks * block;
+  munmap(data, blocks * block + 1); // after the reading, and part of its time: microseconds
+  return done;
+}
+
+double peak_read(int threads, long bytes) {
+  return rate(run_read, threads, bytes);
 }
 #endif
