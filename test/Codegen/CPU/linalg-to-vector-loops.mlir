@@ -11,6 +11,7 @@
 // CHECK: scf.for {{.*}} step %c8
 // CHECK-COUNT-24: vector.load %arg2
 // CHECK: scf.for {{.*}} iter_args({{(%[^=]*= [^,]*, ){23}[^,]*}}) ->
+// CHECK-NOT: memref.prefetch
 // CHECK-COUNT-24: math.fma
 // CHECK-COUNT-24: vector.store
 // A row by itself, by the same operations.
@@ -27,6 +28,32 @@
 func.func @contraction(%lhs: memref<?x128xf32>, %rhs: memref<128x48xf32>, %out: memref<?x48xf32>) {
   linalg.generic {indexing_maps = [#lhs, #rhs, #out], iterator_types = ["parallel", "parallel", "reduction"]}
       ins(%lhs, %rhs : memref<?x128xf32>, memref<128x48xf32>) outs(%out : memref<?x48xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %0 = arith.mulf %a, %b : f32
+    %1 = arith.addf %c, %0 : f32
+    linalg.yield %1 : f32
+  }
+  return
+}
+
+// -----
+
+// A left factor whose rows are neighbours in memory is asked for 16 steps ahead,
+// in whole tiles.
+// CHECK-LABEL: @columns
+// CHECK: scf.for %[[K:[^ ]*]] = {{.*}} iter_args({{(%[^=]*= [^,]*, ){23}[^,]*}}) ->
+// CHECK: %[[AHEAD:.*]] = arith.addi %[[K]], %c16
+// CHECK: memref.prefetch %arg0[%[[AHEAD]], %{{.*}}], read, locality<3>, data
+// CHECK-COUNT-24: math.fma
+// CHECK: memref.prefetch
+// CHECK-COUNT-24: math.fma
+// CHECK-NOT: memref.prefetch
+#turned = affine_map<(m, n, k) -> (k, m)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+func.func @columns(%lhs: memref<128x?xf32>, %rhs: memref<128x48xf32>, %out: memref<?x48xf32>) {
+  linalg.generic {indexing_maps = [#turned, #rhs, #out], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%lhs, %rhs : memref<128x?xf32>, memref<128x48xf32>) outs(%out : memref<?x48xf32>) {
   ^bb0(%a: f32, %b: f32, %c: f32):
     %0 = arith.mulf %a, %b : f32
     %1 = arith.addf %c, %0 : f32
