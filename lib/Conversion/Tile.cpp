@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "TiledDecode.h"
 #include "TiledSegment.h"
 
 #include "infini_attn/Conversion/Passes.h"
@@ -64,6 +65,16 @@ static std::pair<Value, Value> tileUpdate(TileBuilder &b, TiledUpdate &update,
           restored(b, newNormalizer, normalizer)};
 }
 
+/// \p values, cast where \p op says less of their sizes, or more.
+static void replaceWithCasts(TileBuilder &b, Operation *op, ValueRange values) {
+  SmallVector<Value> results(values);
+  for (auto [value, result] : llvm::zip_equal(results, op->getResults()))
+    if (value.getType() != result.getType())
+      value = tensor::CastOp::create(b, result.getType(), value);
+  op->replaceAllUsesWith(results);
+  op->erase();
+}
+
 static void tile(RewriterBase &rewriter, SegmentOp op, Type factor) {
   TileBuilder b(op.getLoc(), rewriter);
   Value length = countOf(b, op.getLengths(), b.toIndex(b.size(op.getK(), 2)),
@@ -89,26 +100,62 @@ static void tile(RewriterBase &rewriter, SegmentOp op, Type factor) {
   rewriter.replaceOp(op, {o, memory, normalizer});
 }
 
+/// Whether \p op reads each key and value once, as they are.
+static bool isDecode(SegmentAttentionOp op) {
+  return TiledDecode::isFew(op.getQ()) &&
+         (op.getKeysRotated() || !op.getRotaryFrequencies());
+}
+
 static void tile(RewriterBase &rewriter, SegmentAttentionOp op, Type factor) {
   TileBuilder b(op.getLoc(), rewriter);
   Value keys = b.toIndex(b.size(op.getK(), 2));
-  TiledAttention attention(b, factor, op.getQ(), op.getK(), op.getV());
-  attention.length = countOf(b, op.getLengths(), keys, "lengths", "keys");
-  attention.first =
-      countOf(b, op.getQueryOffset(), keys, "query_offset", "keys");
-  if (!attention.first)
-    attention.first = b.sub(keys, b.toIndex(b.size(op.getQ(), 2)));
-  attention.scale = makeScale(b, op.getQ(), op.getScaleAttr());
-  attention.rotary = {op.getRotaryFrequencies(), op.getRotaryStyle()};
-  attention.keysRotated = op.getKeysRotated();
-  auto type = op.getO().getType();
+  Value length = countOf(b, op.getLengths(), keys, "lengths", "keys");
+  Value first = countOf(b, op.getQueryOffset(), keys, "query_offset", "keys");
+  if (!first)
+    first = b.sub(keys, b.toIndex(b.size(op.getQ(), 2)));
+  Value scale = makeScale(b, op.getQ(), op.getScaleAttr());
+  Rotary rotary{op.getRotaryFrequencies(), op.getRotaryStyle()};
   Sizes sizes = tensor::getMixedSizes(b, op.getLoc(), op.getQ());
   sizes[3] = b.size(op.getV(), 3);
-  Value o =
-      attention.build(tensor::EmptyOp::create(b, sizes, type.getElementType()));
-  rewriter.replaceOp(op, o.getType() == type
-                             ? o
-                             : tensor::CastOp::create(b, type, o).getResult());
+  Value init =
+      tensor::EmptyOp::create(b, sizes, op.getO().getType().getElementType());
+  SmallVector<Value> results;
+  if (isDecode(op)) {
+    TiledDecode decode(b, factor, op.getQ());
+    decode.length = length;
+    Value lse;
+    if (op.getReturnLse())
+      lse = b.empty(ArrayRef(sizes).drop_back());
+    std::tie(init, lse) =
+        decode.attend({op.getK(), op.getV(), first, scale, rotary}, init, lse);
+    results.push_back(init);
+    if (lse)
+      results.push_back(lse);
+  } else {
+    TiledAttention attention(b, factor, op.getQ(), op.getK(), op.getV());
+    attention.length = length;
+    attention.first = first;
+    attention.scale = scale;
+    attention.rotary = rotary;
+    attention.keysRotated = op.getKeysRotated();
+    results.push_back(attention.build(init));
+  }
+  replaceWithCasts(b, op, results);
+}
+
+static void tile(RewriterBase &rewriter, MemoryRetrieveOp op, Type factor) {
+  TileBuilder b(op.getLoc(), rewriter);
+  TiledDecode decode(b, factor, op.getQ());
+  decode.length = countOf(b, op.getLengths(), b.toIndex(b.size(op.getQ(), 2)),
+                          "lengths", "tokens");
+  Sizes sizes = tensor::getMixedSizes(b, op.getLoc(), op.getQ());
+  sizes[3] = b.size(op.getMemory(), 3);
+  Value init =
+      tensor::EmptyOp::create(b, sizes, op.getO().getType().getElementType());
+  replaceWithCasts(b, op,
+                   decode.retrieve(b.reduced(op.getMemory(), 2),
+                                   b.reduced(op.getNormalizer(), 1),
+                                   op.getEpsilon().convertToDouble(), init));
 }
 
 static void tile(RewriterBase &rewriter, MemoryUpdateOp op, Type factor) {
@@ -129,7 +176,7 @@ static void tile(RewriterBase &rewriter, MemoryUpdateOp op, Type factor) {
 /// \p op of one row and key/value head, in loops over them where it has more.
 template <typename Op>
 static FailureOr<Op> toOneHead(RewriterBase &rewriter, Op op) {
-  if (isOneHead(op.getK()))
+  if (isOneHead(op->getOperand(1)))
     return op;
   OpFoldResult one = rewriter.getIndexAttr(1);
   FailureOr<scf::SCFTilingResult> tiled =
@@ -146,7 +193,8 @@ struct Tile : public infini_attn::impl::InfiniAttnTileBase<Tile> {
   void runOnOperation() override {
     SmallVector<Operation *> ops;
     getOperation()->walk([&](Operation *op) {
-      if (isa<SegmentOp, SegmentAttentionOp, MemoryUpdateOp>(op))
+      if (isa<SegmentOp, SegmentAttentionOp, MemoryRetrieveOp, MemoryUpdateOp>(
+              op))
         ops.push_back(op);
     });
     IRRewriter rewriter(&getContext());
@@ -157,10 +205,12 @@ struct Tile : public infini_attn::impl::InfiniAttnTileBase<Tile> {
             tileWith(rewriter, segment, segment.getQ());
           })
           .Case([&](SegmentAttentionOp attention) {
-            // A decode step has one query: nothing for the lanes to hold.
-            if (!attention.getReturnLse() &&
-                attention.getQ().getType().getDimSize(2) != 1)
+            if (isDecode(attention) || !attention.getReturnLse())
               tileWith(rewriter, attention, attention.getQ());
+          })
+          .Case([&](MemoryRetrieveOp retrieve) {
+            if (TiledDecode::isFew(retrieve.getQ()))
+              tileWith(rewriter, retrieve, retrieve.getQ());
           })
           .Case([&](MemoryUpdateOp update) {
             tileWith(rewriter, update, update.getK());

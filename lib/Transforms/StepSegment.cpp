@@ -11,8 +11,9 @@
 ///
 //===----------------------------------------------------------------------===//
 
-#include "RotateKeys.h"
 #include "StepExpander.h"
+
+#include "infini_attn/Dialect/Rotation.h"
 
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -126,8 +127,8 @@ void StepExpander::attend(State &state, const Part &part) {
 void StepExpander::keep(State &state, const Part &part, Value k, Value v) {
   Value &keys = state[State::Keys], &values = state[State::Values];
   if (frequencies)
-    keys = rotateKeys(b, k, frequencies, op.getRotaryStyle(), part.place,
-                      part.size, keys);
+    keys = rotateTokens(b, k, frequencies, op.getRotaryStyle(), part.place,
+                        part.size, keys, part.place);
   else
     keys = insert(k, keys, 2, part.place, part.size);
   values = insert(v, values, 2, part.place, part.size);

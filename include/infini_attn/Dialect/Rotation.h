@@ -7,13 +7,16 @@
 //===----------------------------------------------------------------------===//
 ///
 /// \file
-/// The rotary embedding [S11] of one pair of components, in f32: payloads of
-/// the loops that rotate a segment's queries and keys, and a stream's keys.
+/// The rotary embedding [S11], in f32: of one pair of components, payloads of
+/// the loops that rotate a segment's queries and keys, and of the few tokens of
+/// a step.
 ///
 //===----------------------------------------------------------------------===//
 
 #ifndef INFINI_ATTN_DIALECT_ROTATION_H
 #define INFINI_ATTN_DIALECT_ROTATION_H
+
+#include "infini_attn/Dialect/InfiniAttn.h"
 
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
@@ -29,6 +32,13 @@ SmallVector<Value> cosineAndSine(ImplicitLocOpBuilder &b, Value position,
 /// (x0 cos - x1 sin, x1 cos + x0 sin).
 Value turn(ImplicitLocOpBuilder &b, Value member, Value x, Value partner,
            Value cosine, Value sine);
+
+/// \p into (1 x 1 x N x Dk) with the rotated \p x (1 x 1 x \p size x Dk, of the
+/// same element type) at its tokens \p place, \p place + 1, ...; the first of
+/// them has \p position. Angles and products are f32.
+Value rotateTokens(ImplicitLocOpBuilder &b, Value x, Value frequencies,
+                   RotaryStyle style, OpFoldResult position, OpFoldResult size,
+                   Value into, OpFoldResult place);
 
 } // namespace mlir::infini_attn
 

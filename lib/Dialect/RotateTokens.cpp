@@ -6,8 +6,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "RotateKeys.h"
-
 #include "infini_attn/Dialect/Rotation.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -23,17 +21,17 @@ using namespace mlir::infini_attn;
 using Sizes = SmallVector<OpFoldResult>;
 
 namespace {
-/// The last dimension of keys, cut into what the rotation knows.
+/// The last dimension of tokens, cut into what the rotation knows.
 class Rotation {
 public:
   Rotation(ImplicitLocOpBuilder &b, Value frequencies, RotaryStyle style,
-           OpFoldResult place, OpFoldResult size)
+           OpFoldResult position, OpFoldResult size)
       : b(b), frequencies(frequencies),
-        isInterleaved(style == RotaryStyle::Interleaved), place(place),
+        isInterleaved(style == RotaryStyle::Interleaved), position(position),
         size(size), pairs(tensor::getMixedSize(b, b.getLoc(), frequencies, 0)) {
   }
 
-  Value rotate(Value k, Value keys);
+  Value rotate(Value x, Value into, OpFoldResult place);
 
 private:
   OpFoldResult index(int64_t value) { return b.getIndexAttr(value); }
@@ -49,7 +47,7 @@ private:
   ImplicitLocOpBuilder &b;
   Value frequencies;
   bool isInterleaved;
-  OpFoldResult place, size, pairs;
+  OpFoldResult position, size, pairs;
 };
 } // namespace
 
@@ -57,7 +55,7 @@ ValueRange Rotation::angles() {
   Value empty = tensor::EmptyOp::create(b, Sizes{size, pairs}, b.getF32Type());
   AffineExpr token = b.getAffineDimExpr(0), pair = b.getAffineDimExpr(1);
   AffineMap all = AffineMap::get(2, 0, {token, pair}, b.getContext());
-  Value first = getValueOrCreateConstantIndexOp(b, b.getLoc(), place);
+  Value first = getValueOrCreateConstantIndexOp(b, b.getLoc(), position);
   // One operation with two results: it has two users, so that fusion does not
   // move the functions to where each is needed twice.
   auto table = linalg::GenericOp::create(
@@ -88,19 +86,19 @@ Value Rotation::component(Value x, int64_t member) {
       Sizes{index(1), index(1), index(1), index(isInterleaved ? 2 : 1)});
 }
 
-Value Rotation::rotate(Value k, Value keys) {
-  auto type = cast<RankedTensorType>(keys.getType());
+Value Rotation::rotate(Value x, Value into, OpFoldResult place) {
+  auto type = cast<RankedTensorType>(into.getType());
   AffineExpr d0 = b.getAffineDimExpr(0), d1 = b.getAffineDimExpr(1);
-  OpFoldResult width = tensor::getMixedSize(b, b.getLoc(), keys, 3);
+  OpFoldResult width = tensor::getMixedSize(b, b.getLoc(), into, 3);
   OpFoldResult rotated = apply(d0 * 2, {pairs});
 
-  // Each component with the other of its pair, written into the place of the
-  // keys: pairs x 2 components if interleaved, 2 x pairs in halves.
+  // Each component with the other of its pair, written into its place:
+  // pairs x 2 components if interleaved, 2 x pairs in halves.
   Sizes offsets{index(0), index(0), place, index(0)};
   Sizes sizes{index(1), index(1), size, rotated};
   Sizes strides(4, index(1));
-  Value into = tensor::ExtractSliceOp::create(b, keys, offsets, sizes, strides);
-  Type intoType = into.getType();
+  Value part = tensor::ExtractSliceOp::create(b, into, offsets, sizes, strides);
+  Type partType = part.getType();
   Sizes pairSizes{index(1), index(1), size};
   pairSizes.append(isInterleaved ? Sizes{pairs, index(2)}
                                  : Sizes{index(2), pairs});
@@ -108,7 +106,7 @@ Value Rotation::rotate(Value k, Value keys) {
   auto pairType = RankedTensorType::get(decomposeMixedValues(pairSizes).first,
                                         type.getElementType());
   Value paired =
-      tensor::ExpandShapeOp::create(b, pairType, into, groups, pairSizes);
+      tensor::ExpandShapeOp::create(b, pairType, part, groups, pairSizes);
 
   unsigned memberDim = isInterleaved ? 4 : 3;
   AffineMap inputMap = AffineMap::get(
@@ -118,7 +116,7 @@ Value Rotation::rotate(Value k, Value keys) {
   Value turned =
       linalg::GenericOp::create(
           b, pairType,
-          ValueRange{component(k, 0), component(k, 1), table[0], table[1]},
+          ValueRange{component(x, 0), component(x, 1), table[0], table[1]},
           paired,
           ArrayRef{inputMap, inputMap, inputMap, inputMap,
                    b.getMultiDimIdentityMap(5)},
@@ -146,10 +144,10 @@ Value Rotation::rotate(Value k, Value keys) {
           })
           .getResult(0);
   Value flat = tensor::CollapseShapeOp::create(b, turned, groups);
-  if (flat.getType() != intoType)
-    flat = tensor::CastOp::create(b, intoType, flat);
+  if (flat.getType() != partType)
+    flat = tensor::CastOp::create(b, partType, flat);
   Value result =
-      tensor::InsertSliceOp::create(b, flat, keys, offsets, sizes, strides);
+      tensor::InsertSliceOp::create(b, flat, into, offsets, sizes, strides);
   if (isEqualConstantIntOrValue(rotated, width))
     return result;
 
@@ -158,15 +156,15 @@ Value Rotation::rotate(Value k, Value keys) {
   restSizes.back() = apply(d0 - d1, {width, rotated});
   Sizes from(4, index(0));
   from.back() = rotated;
-  Value rest = tensor::ExtractSliceOp::create(b, k, from, restSizes, strides);
+  Value rest = tensor::ExtractSliceOp::create(b, x, from, restSizes, strides);
   offsets.back() = rotated;
   return tensor::InsertSliceOp::create(b, rest, result, offsets, restSizes,
                                        strides);
 }
 
-Value infini_attn::rotateKeys(ImplicitLocOpBuilder &b, Value k,
-                              Value frequencies, RotaryStyle style,
-                              OpFoldResult place, OpFoldResult size,
-                              Value keys) {
-  return Rotation(b, frequencies, style, place, size).rotate(k, keys);
+Value infini_attn::rotateTokens(ImplicitLocOpBuilder &b, Value x,
+                                Value frequencies, RotaryStyle style,
+                                OpFoldResult position, OpFoldResult size,
+                                Value into, OpFoldResult place) {
+  return Rotation(b, frequencies, style, position, size).rotate(x, into, place);
 }
