@@ -155,6 +155,9 @@ void infini_attn::buildToCPUPipeline(OpPassManager &pm,
   addBufferization(pm);
   // linalg, memref, scf -> memref, scf, vector
   pm.addNestedPass<func::FuncOp>(createForallToParallelLoopPass());
+  cpu::InfiniAttnOutlineThinProductsOptions thinOptions;
+  thinOptions.vectorBits = options.vectorBits;
+  pm.addPass(cpu::createInfiniAttnOutlineThinProducts(thinOptions));
   cpu::InfiniAttnOutlineKernelsOptions outlineOptions;
   outlineOptions.vectorBits = options.vectorBits;
   pm.addPass(cpu::createInfiniAttnOutlineKernels(outlineOptions));

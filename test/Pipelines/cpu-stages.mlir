@@ -19,6 +19,7 @@
 // CHECK: infini-attn-separate-results
 // CHECK: ownership-based-buffer-deallocation
 // CHECK: scf-forall-to-parallel
+// CHECK: infini-attn-outline-thin-products{vector-bits=256}
 // CHECK: infini-attn-outline-kernels{vector-bits=256}
 // CHECK: infini-attn-linalg-to-vector-loops{vector-bits=256}
 // CHECK: infini-attn-approximate-math

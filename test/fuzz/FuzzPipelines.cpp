@@ -54,6 +54,7 @@ constexpr const char *kPipelines[] = {
     "infini-attn-guard-extents",
     "infini-attn-guard-slices",
     "infini-attn-copies-to-linalg",
+    "infini-attn-outline-thin-products",
     "infini-attn-outline-kernels",
     "infini-attn-linalg-to-vector-loops",
     "infini-attn-approximate-math",

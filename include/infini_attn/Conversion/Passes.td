@@ -57,8 +57,19 @@ def InfiniAttnTile : Pass<"infini-attn-tile"> {
           o = (g A_mem^T + (1 - g) O^T / l)^T
         for block of tokens:  M' += sigma(k)^T U;  z' += sum sigma(k)
 
-    Several rows or heads become loops around it. Operations that return a
-    log-sum-exp and attention of one query are left alone.
+    Several rows or heads become loops around it. 8 queries or fewer (by their
+    type), whose keys are rotated already, share each block of keys instead, and
+    so does a memory read of as few tokens. The blocks do not wait for each
+    other; their sums are put together at the end:
+
+        segment_attention(q, k, v)
+        =>
+        forall block c of 256 keys:
+          S = Q K^T;  m_c = max S;  P = exp(S - m_c);  l_c = sum P;  O_c = P V
+        m = max m_c;  w_c = exp(m_c - m);  o = sum w_c O_c / sum w_c l_c
+
+    Other attention that returns a log-sum-exp and other memory reads are left
+    alone.
 
     Requires: nothing. Ensures: results agree with
     `convert-infini-attn-to-linalg` up to the order of sums.

@@ -11,6 +11,7 @@
 ///
 //===----------------------------------------------------------------------===//
 
+#include "Kernels.h"
 #include "VectorPlan.h"
 
 #include "infini_attn/Codegen/CPU/Passes.h"
@@ -68,8 +69,7 @@ static OpOperand *inputOf(linalg::GenericOp op, Value value) {
   return op.getDpsInputOperand(argument.getArgNumber());
 }
 
-/// Whether \p op yields out + a * b in f32, of its two inputs.
-static bool isSumOfProducts(linalg::GenericOp op) {
+bool cpu::isSumOfProducts(linalg::GenericOp op) {
   if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 ||
       !getElementTypeOrSelf(op.getDpsInits()[0]).isF32())
     return false;
@@ -103,7 +103,7 @@ static bool isOneDimension(linalg::GenericOp op, OpOperand &operand,
 
 static std::optional<Contraction> match(linalg::GenericOp op, int64_t lanes) {
   if (!op.hasPureBufferSemantics() || op.getNumReductionLoops() == 0 ||
-      !isSumOfProducts(op))
+      !cpu::isSumOfProducts(op))
     return std::nullopt;
   std::optional<cpu::VectorPlan> plan = cpu::planVectorLoops(op, lanes);
   if (!plan || plan->kind != cpu::VectorPlan::Kind::Lanes || !plan->rowDim)
@@ -151,9 +151,8 @@ static MemRefType viewType(Type element, int64_t rowStride,
                                                 {rowStride, columnStride}));
 }
 
-/// A private function without a body, to be called by one of several threads.
-static func::FuncOp declare(ImplicitLocOpBuilder &b, StringRef name,
-                            ArrayRef<Type> types) {
+func::FuncOp cpu::declareKernel(ImplicitLocOpBuilder &b, StringRef name,
+                                ArrayRef<Type> types) {
   auto function = func::FuncOp::create(b, name, b.getFunctionType(types, {}));
   function.setPrivate();
   function->setAttr(InfiniAttnDialect::kSequentialAttr, b.getUnitAttr());
@@ -167,7 +166,7 @@ static func::FuncOp makeProduct(ModuleOp module, StringRef name,
                                 ArrayRef<Type> types, bool isAdded) {
   ImplicitLocOpBuilder b(module.getLoc(),
                          OpBuilder::atBlockBegin(module.getBody()));
-  func::FuncOp function = declare(b, name, types);
+  func::FuncOp function = cpu::declareKernel(b, name, types);
   Block *entry = function.addEntryBlock();
   b.setInsertionPointToStart(entry);
   Value lhs = entry->getArgument(0), rhs = entry->getArgument(1),
@@ -412,7 +411,7 @@ static void outlineTransposition(linalg::GenericOp op) {
   if (!function) {
     ImplicitLocOpBuilder top(module.getLoc(),
                              OpBuilder::atBlockBegin(module.getBody()));
-    function = declare(top, name, {inType, outType});
+    function = cpu::declareKernel(top, name, {inType, outType});
     Block *entry = function.addEntryBlock();
     top.setInsertionPointToStart(entry);
     IRMapping map;

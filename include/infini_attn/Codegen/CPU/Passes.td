@@ -118,6 +118,39 @@ def InfiniAttnOutlineKernels
   ];
 }
 
+def InfiniAttnOutlineThinProducts
+    : Pass<"infini-attn-outline-thin-products", "::mlir::ModuleOp"> {
+  let summary = "turn products of few rows into calls of shared functions";
+  let description = [{
+    A product whose left factor has 16 rows or fewer, as in a decode step, is
+    bound by the reading of its right factor. It becomes a call of a private
+    function, one a kind and number of rows, that reads it once and in order.
+    The right factor lies along the sum (scores: the lanes hold parts of it,
+    added up at the end) or along the columns (weighted values).
+
+        linalg.fill 0 -> %s
+        linalg.generic {s[m, n] += q[m, k] * keys[n, k]}  m = 1
+        =>
+        func.call @infini_thin_f32_bf16_dots_1(%q, %keys, %s)
+
+    Outside of a parallel loop there is one around the call, over 128 columns a
+    task.
+
+    Requires: buffers; three loops, all operands row-major, rows of a static
+    number; others are left alone. Ensures: results agree up to the order of
+    sums, which does not depend on the number of threads.
+  }];
+  let options = [
+    Option<"vectorBits", "vector-bits", "unsigned", "512",
+           "width of a vector register in bits: 512, 256 or 128">
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect"
+  ];
+}
+
 def InfiniAttnGuardExtents : Pass<"infini-attn-guard-extents"> {
   let summary = "keep linalg inside of operands whose sizes disagree";
   let description = [{

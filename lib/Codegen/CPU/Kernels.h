@@ -1,0 +1,33 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of the InfiniAttn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// Products as functions that all of a module share, so that LLVM compiles each
+/// kind once.
+///
+//===----------------------------------------------------------------------===//
+
+#ifndef INFINI_ATTN_LIB_CODEGEN_CPU_KERNELS_H
+#define INFINI_ATTN_LIB_CODEGEN_CPU_KERNELS_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace mlir::infini_attn::cpu {
+
+/// Whether \p op yields out + a * b in f32, of its two inputs.
+bool isSumOfProducts(linalg::GenericOp op);
+
+/// A private function without a body, to be called by one of several threads.
+func::FuncOp declareKernel(ImplicitLocOpBuilder &b, StringRef name,
+                           ArrayRef<Type> types);
+
+} // namespace mlir::infini_attn::cpu
+
+#endif // INFINI_ATTN_LIB_CODEGEN_CPU_KERNELS_H
