@@ -167,9 +167,12 @@ void LoopEmitter::emitColumns(Value rowFrom, Value rowTo) {
     return emitRows(rowFrom, rowTo, {}, 1, {});
   Value extent = nest.upper[plan.vectorDim];
   std::optional<int64_t> known = getConstantIntValue(extent);
+  // Masks cost nothing where registers for them exist: a vector that may end
+  // early is not worth a copy of the tile for those that do not.
+  bool isMasked = plan.lanes == 16 && !(known && *known % plan.lanes == 0);
   // As many whole tiles as there are, then smaller ones.
   Value from = constant(0);
-  for (int64_t columns = plan.columns; columns > 0; --columns) {
+  for (int64_t columns = plan.columns; columns > isMasked; --columns) {
     int64_t step = columns * plan.lanes;
     Value left = arith::SubIOp::create(b, extent, from);
     Value tail = arith::RemUIOp::create(b, left, constant(step));
@@ -339,7 +342,7 @@ void LoopEmitter::emitPrefetch(Value row, unsigned dim) {
         getAccess(op, *operand, plan.vectorDim) == Access::Uniform &&
         isNeighbour(op, *operand, *plan.rowDim)) {
       nest.indices[dim] = arith::AddIOp::create(b, step, constant(kPrefetch));
-      memref::PrefetchOp::create(b, operand->get(),
+      memref::PrefetchOp::create(b, payload.bufferOf(*operand),
                                  payload.addressOf(*operand, row, {}),
                                  /*isWrite=*/false, /*localityHint=*/3,
                                  /*isDataCache=*/true);
@@ -395,12 +398,13 @@ void LoopEmitter::emitReduceTile(Value row, int64_t rows) {
   for (auto [index, init] : llvm::enumerate(op.getDpsInitsMutable()))
     for (Value r : tile.rowIndex) {
       SmallVector<Value> address = payload.addressOf(init, r, {});
-      Value old = plan.fills[index]
-                      ? plan.fills[index].value()
-                      : memref::LoadOp::create(b, init.get(), address);
+      Value old =
+          plan.fills[index]
+              ? plan.fills[index].value()
+              : memref::LoadOp::create(b, payload.bufferOf(init), address);
       Value sum = combine(combiners[index], old,
                           combineLanes(combiners[index], sums[i++]));
-      memref::StoreOp::create(b, sum, init.get(), address);
+      memref::StoreOp::create(b, sum, payload.bufferOf(init), address);
     }
 }
 

@@ -28,8 +28,37 @@ VectorPayload::VectorPayload(ImplicitLocOpBuilder &b, linalg::GenericOp op,
     AffineMap map = op.getMatchingIndexingMap(&operand);
     for (unsigned i = 0, e = map.getNumResults(); i < e; ++i)
       access.indices.push_back(map.getSubMap({i}));
+    flatten(operand.get(), access);
     operands.push_back(std::move(access));
   }
+}
+
+/// Sees a buffer as the elements from its first one on. An address is one sum
+/// then, whose terms are shared between the elements of a tile and leave the
+/// loops that do not change them; the lowering of an access with several
+/// indices has all of them each time, a third of an attention's code.
+void VectorPayload::flatten(Value buffer, Operand &access) {
+  access.buffer = buffer;
+  auto type = dyn_cast<MemRefType>(buffer.getType());
+  if (!type || !type.isStrided() || type.getRank() == 0 ||
+      (type.getRank() == 1 && type.getLayout().isIdentity()))
+    return;
+  auto metadata = memref::ExtractStridedMetadataOp::create(b, buffer);
+  access.offset = metadata.getConstifiedMixedOffset();
+  access.strides = metadata.getConstifiedMixedStrides();
+  // The place of the last element, and one.
+  Value one = arith::ConstantIndexOp::create(b, 1), count = one;
+  for (auto [size, stride] :
+       llvm::zip(metadata.getConstifiedMixedSizes(), access.strides)) {
+    Value last = b.createOrFold<arith::SubIOp>(toIndex(size), one);
+    count = plus(count, times(last, toIndex(stride)));
+  }
+  count = plus(count, toIndex(*access.offset));
+  auto flat = MemRefType::get({ShapedType::kDynamic}, type.getElementType(),
+                              nullptr, type.getMemorySpace());
+  access.buffer = memref::ReinterpretCastOp::create(
+      b, flat, metadata.getBaseBuffer(), b.getIndexAttr(0), OpFoldResult(count),
+      OpFoldResult(b.getIndexAttr(1)));
 }
 
 //===----------------------------------------------------------------------===//
@@ -53,18 +82,41 @@ SmallVector<Value> VectorPayload::addressOf(OpOperand &operand, Value row,
     else
       loops.push_back(index ? OpFoldResult(index) : b.getIndexAttr(0));
   }
+  Operand &access = accessOf(operand);
   SmallVector<Value> address;
-  for (AffineMap map : accessOf(operand).indices) {
-    OpFoldResult index =
-        affine::makeComposedFoldedAffineApply(b, op.getLoc(), map, loops);
-    address.push_back(getValueOrCreateConstantIndexOp(b, op.getLoc(), index));
-  }
-  return address;
+  for (AffineMap map : access.indices)
+    address.push_back(toIndex(
+        affine::makeComposedFoldedAffineApply(b, op.getLoc(), map, loops)));
+  if (!access.offset)
+    return address;
+  // What changes most often is added last.
+  SmallVector<unsigned> order =
+      llvm::to_vector(llvm::seq<unsigned>(0, address.size()));
+  llvm::stable_sort(order, [&](unsigned i, unsigned j) {
+    return depthOf(access.indices[i]) < depthOf(access.indices[j]);
+  });
+  Value sum = toIndex(*access.offset);
+  for (unsigned i : order)
+    sum = plus(sum, times(address[i], toIndex(access.strides[i])));
+  return {sum};
+}
+
+/// How far inside lies the innermost loop that \p index depends on.
+unsigned VectorPayload::depthOf(AffineMap index) {
+  unsigned depth = 0;
+  for (auto [dim, kind] : llvm::enumerate(op.getIteratorTypesArray()))
+    if (index.isFunctionOfDim(dim))
+      depth =
+          std::max(depth, dim == plan.vectorDim
+                              ? (plan.kind == VectorPlan::Kind::Lanes ? 2u : 4u)
+                          : kind == utils::IteratorType::reduction ? 3u
+                                                                   : 1u);
+  return depth;
 }
 
 Value VectorPayload::load(OpOperand &operand, Value row, Value column,
                           Value mask) {
-  Value source = operand.get();
+  Value source = bufferOf(operand);
   auto type = dyn_cast<MemRefType>(source.getType());
   if (!type)
     return source;
@@ -100,7 +152,8 @@ Value VectorPayload::gatherLanes(OpOperand &operand, Value row, Value column) {
   SmallVector<Value> lanes;
   for (int64_t lane = 0; lane < plan.lanes; ++lane)
     lanes.push_back(memref::LoadOp::create(
-        b, operand.get(), addressOf(operand, row, clampedLane(column, lane))));
+        b, bufferOf(operand),
+        addressOf(operand, row, clampedLane(column, lane))));
   return vector::FromElementsOp::create(b, vectorOf(type.getElementType()),
                                         lanes);
 }
@@ -121,7 +174,7 @@ SmallVector<Value> VectorPayload::loadTransposed(OpOperand &operand,
   SmallVector<Value> rows;
   for (int64_t lane = 0; lane < lanes; ++lane)
     rows.push_back(vector::LoadOp::create(
-        b, vector, operand.get(),
+        b, vector, bufferOf(operand),
         addressOf(operand, tile.rowIndex.front(),
                   clampedLane(tile.columnIndex.front(), lane))));
   SmallVector<int64_t> low, high;
@@ -145,9 +198,9 @@ void VectorPayload::store(OpOperand &init, Value value, Value row, Value column,
   value = toVector(value);
   SmallVector<Value> address = addressOf(init, row, column);
   if (mask)
-    vector::MaskedStoreOp::create(b, init.get(), address, mask, value);
+    vector::MaskedStoreOp::create(b, bufferOf(init), address, mask, value);
   else
-    vector::StoreOp::create(b, value, init.get(), address);
+    vector::StoreOp::create(b, value, bufferOf(init), address);
 }
 
 //===----------------------------------------------------------------------===//

@@ -17,6 +17,8 @@
 
 #include "VectorPlan.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
@@ -47,6 +49,8 @@ public:
   }
   /// \p value in all lanes, unless it is a vector.
   Value toVector(Value value);
+  /// \p operand, in the form that addresses are in.
+  Value bufferOf(OpOperand &operand) { return accessOf(operand).buffer; }
   /// Indices of the element of \p operand; the first lane's without a column.
   SmallVector<Value> addressOf(OpOperand &operand, Value row, Value column);
   /// A vector, or a scalar where it is the same in all lanes.
@@ -61,7 +65,22 @@ private:
   struct Operand {
     Access alongLanes = Access::Uniform, alongRows = Access::Uniform;
     SmallVector<AffineMap> indices; ///< one a dimension of its buffer
+    Value buffer; ///< of one dimension where there are an offset and strides
+    std::optional<OpFoldResult> offset;
+    SmallVector<OpFoldResult> strides;
   };
+
+  Value toIndex(OpFoldResult value) {
+    return getValueOrCreateConstantIndexOp(b, b.getLoc(), value);
+  }
+  Value plus(Value lhs, Value rhs) {
+    return b.createOrFold<arith::AddIOp>(lhs, rhs);
+  }
+  Value times(Value lhs, Value rhs) {
+    return b.createOrFold<arith::MulIOp>(lhs, rhs);
+  }
+  void flatten(Value buffer, Operand &access);
+  unsigned depthOf(AffineMap index);
 
   Operand &accessOf(OpOperand &operand) {
     return operands[operand.getOperandNumber()];
