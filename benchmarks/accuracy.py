@@ -1,4 +1,6 @@
-"""How far results lie from float64, ours and those of eager PyTorch as it is timed, over a fixed set of inputs."""
+"""How far results lie from float64 over a fixed set of inputs: ours, and eager PyTorch's, as it is timed and with a memory that
+is read and updated in f32, whatever the type of the activations.
+"""
 import numpy as np
 import peers
 import reference
@@ -26,6 +28,27 @@ def exact(q, k, v, gate, segment_length):
     return reference.attention(q, k, v, gate, *state, segment_length=segment_length, rule=reference.DELTA)[0]
 
 
+class Careful(peers.Eager):
+    """All that touches the memory in f32."""
+    name = "torch eager, f32 memory"
+
+    def attention(self):
+        torch, w = self.torch, self.weight
+        heads, width = self.q.shape[1], self.q.shape[3]
+        outputs, memory, normalizer = [], torch.zeros(1, heads, width, width), torch.zeros(1, heads, width, 1)
+        for part, q, k, v in self.segments():
+            out, features, update = self.attend(q, k, v, is_causal=True).float(), self.sigma(k.float()), v.float()
+            read = torch.zeros_like(out)
+            if part.start:
+                queries = self.sigma(q.float())
+                read = queries @ memory / (queries @ normalizer)
+                update = update - features @ memory / (features @ normalizer)
+            outputs.append(out.lerp(read, w.float()).to(q.dtype))
+            memory = memory + features.mT @ update
+            normalizer = normalizer + features.sum(2)[..., None]
+        return torch.cat(outputs, 2)
+
+
 def measure(bench):
     cases = [dtype for dtype in ("f32", "bf16", "f16") if bench.wants(f"accuracy {dtype}")]
     if not cases:
@@ -38,9 +61,10 @@ def measure(bench):
             inputs = inputs_of(seed, dtype, segment_length, width, factor)
             expected = exact(*inputs, segment_length)
             results = dict(ours=ours(dtype, inputs, segment_length, bench.threads).result())
-            eager = bench.build(peers.Eager.name, lambda: peers.Eager(dtype, inputs, segment_length, bench.threads).result())
-            if eager is not None:
-                results[peers.Eager.name] = eager
+            for peer in (peers.Eager, Careful):
+                built = bench.build(peer.name, lambda: peer(dtype, inputs, segment_length, bench.threads))
+                if built:
+                    results[peer.name] = built.result()
             for name, result in results.items():
                 errors.setdefault(name, []).append(np.abs(result - expected).ravel())
         figures = {}

@@ -1,7 +1,7 @@
-"""Whole attentions over a sequence, one head count, delta rule: beside peers, on more threads, over T, and forced otherwise.
+"""Whole attentions over a sequence, delta rule: beside peers, on more threads, over T, and forced otherwise.
 
-The work is B H (T ((N + 1) 2 d + 2 d^2) + (T - N) 2 d^2 (1 + delta)) operations: the causal half of attention, the update, and the
-reads of all segments but the first.
+The work is B H (T ((N + 1) 2 d + 2 d^2) + (T - N) 2 d^2 (1 + delta)) operations: the causal half of attention, the update,
+and the reads of all segments but the first.
 """
 import os
 import re
@@ -44,7 +44,7 @@ def compare(bench):
     wanted = [case for case in CASES if bench.wants("attention " + title(*case))]
     if not wanted:
         return
-    bench.table.heading(f"attention: {heads} heads, {tokens} tokens, delta rule, {bench.threads} threads")
+    bench.table.heading(f"attention: {heads} heads, {tokens} tokens, delta rule, {bench.threads_spelled}")
     for dtype, segment_length, width in wanted:
         inputs = random_inputs(heads, tokens, width)
         mine = ours(dtype, inputs, segment_length, bench.threads)
@@ -82,7 +82,7 @@ def forced(bench):
     variants = [variant for variant in variants if bench.wants("forced " + variant[0])]
     if not variants:
         return
-    bench.table.heading(f"forced: {heads} heads, {tokens} tokens, N2048 d128, {bench.threads} threads; "
+    bench.table.heading(f"forced: {heads} heads, {tokens} tokens, N2048 d128, {bench.threads_spelled}; "
                         "shares of the FMA peak, for avx2 of 256 bits")
     eager = bench.build(peers.Eager.name, lambda: peers.Eager("f32", inputs, 2048, bench.threads))
     for name, kind, options, precision in variants:
@@ -117,21 +117,22 @@ def scaling(bench):
             if peak[1]:
                 row.share_of_peak = operations(heads, tokens, 2048, 128) / seconds / peak[threads]
             if threads != 1:
-                row.figures = dict(gain=best[1] / seconds)
-                row.note = f"gains {row.figures['gain']:.2f}x"
+                gain = best[1] / seconds
+                row.note, row.figures = f"gains {gain:.2f}x", dict(gain=gain)
                 if peak[1]:
-                    row.figures |= dict(peak_gain=peak[count] / peak[1], share_of_gain=row.figures["gain"] * peak[1] / peak[count])
-                    row.note += f", the peak {row.figures['peak_gain']:.2f}x: {row.figures['share_of_gain']:.1%} of it"
+                    most = peak[count] / peak[1]
+                    row.note += f", the peak {most:.2f}x: {gain / most:.1%} of it"
+                    row.figures |= dict(peak_gain=most, share_of_gain=gain / most)
             bench.table.add(row)
 
 
 def linearity(bench):
-    """Time a token over the number of tokens."""
-    heads, counts = (2, (8192, 16384)) if bench.quick else (8, (8192, 16384, 32768))
+    """Time a token over the number of tokens, from where nothing of it lies in a cache any more (quick: all of it)."""
+    heads, counts = (2, (8192, 16384)) if bench.quick else (8, (32768, 65536, 131072))
     cases = [dtype for dtype in ("f32", "bf16") if bench.wants(f"linear {dtype}")]
     if not cases:
         return
-    bench.table.heading(f"linear in T: {heads} heads, N2048 d128, {bench.threads} threads")
+    bench.table.heading(f"linear in T: {heads} heads, N2048 d128, {bench.threads_spelled}")
     for dtype in cases:
         inputs = random_inputs(heads, max(counts), 128)
         runs = {tokens: ours(dtype, [np.ascontiguousarray(x[:, :, :tokens]) if x.ndim == 4 else x for x in inputs], 2048,

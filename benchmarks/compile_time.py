@@ -20,7 +20,8 @@ def seconds_of(command):
 
 
 def measure(bench):
-    programs = [(f"compile attention {title(dtype, 2048, 128)}", attention_text(dtype, 8, 2048, 128)) for dtype in ("f32", "bf16")]
+    programs = [(f"compile attention {title(dtype, 2048, 128)}", attention_text(dtype, 8, 2048, 128))
+                for dtype in ("f32", "bf16")]
     programs.append(("compile pass-key model", (ROOT / "examples" / "passkey" / "passkey-delta.mlir").read_text()))
     programs = [program for program in programs if bench.wants(program[0])]
     if not programs:
@@ -35,4 +36,5 @@ def measure(bench):
                 whole = min(whole, seconds_of([BIN / "infini-compile", source, "-o", made]))
                 start = min(start, seconds_of([BIN / "infini-compile", "--version"]))
             size = made.stat().st_size
-            bench.table.add(Row(name, "ours", whole - start, note=f"object of {size / 1024:.0f} KiB", figures=dict(object_bytes=size)))
+            bench.table.add(Row(name, "ours", whole - start, note=f"object of {size / 1024:.0f} KiB",
+                                figures=dict(object_bytes=size)))

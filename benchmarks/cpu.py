@@ -15,6 +15,7 @@ import importlib.metadata
 import os
 import re
 import shlex
+import subprocess
 import sys
 
 import accuracy
@@ -24,7 +25,7 @@ import decode
 import layer
 import passkey
 from machine import Machine
-from turns import Bench, Row, Table
+from turns import Bench, Row, Table, spelled
 
 PARTS = [attention.compare, attention.forced, attention.scaling, attention.linearity, decode.compare, layer.compare,
          passkey.compare, passkey.memory, compile_time.measure, accuracy.measure]
@@ -41,11 +42,13 @@ def version(package):
 def show_machine(bench):
     """What the machine did at most in this run, and how fast it reads."""
     bench.table.heading("the machine")
-    for (kind, threads), rate in sorted(bench.machine.best.items()):
-        bench.table.add(Row(f"peak {kind}", f"{threads} threads", note=f"{rate:.0f} GFLOP/s", figures=dict(gigaflops=rate)))
+    for kind in bench.machine.kinds():
+        bench.machine.measure(kind, bench.threads)
+    for (kind, count), rate in sorted(bench.machine.best.items()):
+        bench.table.add(Row(f"peak {kind}", spelled(count), note=f"{rate:.0f} GFLOP/s", figures=dict(gigaflops=rate)))
     for level, size in bench.machine.levels(bench.threads).items():
         rate = max(bench.machine.bandwidth(size, bench.threads) for _ in range(3))
-        bench.table.add(Row(f"reading {level}", f"{bench.threads} threads", note=f"{rate:.0f} GB/s from {size >> 10} KiB",
+        bench.table.add(Row(f"reading {level}", bench.threads_spelled, note=f"{rate:.0f} GB/s from {size >> 10} KiB",
                             figures=dict(gigabytes_per_second=rate, bytes=size)))
 
 
@@ -86,4 +89,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (RuntimeError, ValueError, OSError, subprocess.CalledProcessError) as error:
+        sys.exit(f"error: {error}")

@@ -1,7 +1,7 @@
 """One token after 1,024 cached keys, 8 heads: the local attention, the read of the memory, the gate.
 
-Such a step reads its state once, B H (2 n d s + 4 d^2) bytes (keys, values of s bytes each, M in f32), and does little with it. So
-it is held against the bandwidth at which the same number of threads reads as many bytes over and over, wherever they lie.
+Such a step reads its state once, B H (2 n d s + 4 d^2) bytes (keys, values of s bytes each, M in f32), and does little with
+it. So it is held against the bandwidth at which as many threads read as many bytes over and over, wherever they lie.
 """
 import time
 
@@ -68,7 +68,7 @@ def compare(bench):
     cases = [dtype for dtype in ("f32", "bf16") if bench.wants(f"decode {dtype}")]
     if not cases:
         return
-    bench.table.heading(f"decode: one query, {KEYS} cached keys, {HEADS} heads of {WIDTH}, {bench.threads} threads; "
+    bench.table.heading(f"decode: one query, {KEYS} cached keys, {HEADS} heads of {WIDTH}, {bench.threads_spelled}; "
                         "shares of the bandwidth of the state's memory level")
     random = np.random.default_rng(0)
     q, k, v = (random.standard_normal((1, HEADS, n, WIDTH), np.float32) for n in (1, KEYS, KEYS))

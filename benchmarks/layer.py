@@ -1,16 +1,16 @@
 """A whole decoder layer, Llama-shaped: width 1024, 8 heads of 128 on 2 key/value heads, inner width 2816, delta rule.
 
 Ours is compiled from the text of layer_text.py. Beside it PyTorch, eager and compiled, and what an attention at the machine's
-peak would give among PyTorch's own products: its layer without attention, and the operations of attention over the peak.
+peak would give among PyTorch's own products: its compiled layer without attention (quick: eager), and the operations of attention
+over the peak.
 """
 import time
 
-import attention
 import numpy as np
 import peers
 from layer_text import F32_ARGUMENTS, HEAD, HEADS, INNER, KV_HEADS, WEIGHTS, WIDTH, layer_text
 from ours import Ours
-from turns import Row, check, difference
+from turns import check, difference
 
 TOKENS = 8192
 IDEAL = "ideal attention in torch"
@@ -132,17 +132,22 @@ class Compiled(Eager):
         self()
 
 
-class WithoutAttention(Eager):
-    """The layer with its queries in place of the attention."""
-    name = IDEAL
-
-    def attention(self, q, k, v):
-        return q
+def without_attention(base):
+    """The class of a layer with its queries in place of the attention."""
+    return type("WithoutAttention", (base,), dict(name=IDEAL, attention=lambda self, q, k, v: q))
 
 
 def ours(dtype, inputs, segment_length, threads):
     kinds = [dtype] * (1 + len(WEIGHTS)) + ["f32"] * len(F32_ARGUMENTS)
     return Ours(layer_text(dtype, segment_length), list(zip(inputs.values(), kinds)), dtype, threads)
+
+
+def plus(run, work, dtype, bench):
+    """The run, with the seconds that so many operations take at the machine's peak on top."""
+    kind = bench.machine.kind_of(dtype)
+    bench.machine.measure(kind, bench.threads)
+    peak = bench.machine.peak(kind, bench.threads) * 1e9
+    return lambda: run() + (work / peak if peak else 0)
 
 
 def verify(dtype, segment_length, threads):
@@ -151,7 +156,8 @@ def verify(dtype, segment_length, threads):
     Raises ValueError where ours is not that of a right result.
     """
     from element_types import rounded
-    inputs = {name: x if name in F32_ARGUMENTS else rounded(x, dtype) for name, x in random_inputs(5 * segment_length // 2).items()}
+    inputs = {name: x if name in F32_ARGUMENTS else rounded(x, dtype)
+              for name, x in random_inputs(5 * segment_length // 2).items()}
     exact = Eager("f64", inputs, segment_length, threads).result()
     result, theirs = (make(dtype, inputs, segment_length, threads).result() for make in (ours, Eager))
     check("layer", result, exact, dtype)
@@ -165,22 +171,19 @@ def compare(bench):
     if not cases:
         return
     bench.table.heading(f"decoder layer: width {WIDTH}, {HEADS} heads of {HEAD}, {KV_HEADS} kv heads, inner width {INNER}, "
-                        f"{TOKENS} tokens, {bench.threads} threads")
+                        f"{TOKENS} tokens, {bench.threads_spelled}")
     inputs = random_inputs(TOKENS)
     for dtype, segment_length in cases:
         arguments = dtype, inputs, segment_length, bench.threads
         runs = dict(ours=ours(*arguments))
-        if bench.build("torch eager", lambda: Eager(*arguments)):
+        for peer in (Eager, without_attention(Eager)) if bench.quick else (Eager, Compiled, without_attention(Compiled)):
+            built = bench.build(peer.name, lambda: peer(*arguments))
+            if built:
+                runs[peer.name] = built
+        if Eager.name in runs:
             bench.table.say(f"layer {dtype} N{segment_length}: {verify(dtype, segment_length, bench.threads)}")
             if not bench.quick:
-                check("layer", runs["ours"].result(), Eager(*arguments).result(), dtype)
-        chosen = (Eager, WithoutAttention) if bench.quick else (Eager, Compiled, WithoutAttention)
-        built = {peer.name: bench.build(peer.name, lambda: peer(*arguments)) for peer in chosen}
-        runs |= {name: run for name, run in built.items() if run}
+                check("layer", runs["ours"].result(), runs[Eager.name].result(), dtype)
         if IDEAL in runs:
-            kind = bench.machine.kind_of(dtype)
-            bench.machine.measure(kind, bench.threads)
-            least = attention_operations(TOKENS, segment_length) / (bench.machine.peak(kind, bench.threads) * 1e9)
-            products = runs[IDEAL]
-            runs[IDEAL] = lambda: products() + least
+            runs[IDEAL] = plus(runs[IDEAL], attention_operations(TOKENS, segment_length), dtype, bench)
         bench.contest(f"layer {dtype} N{segment_length}", dtype, runs, operations(TOKENS, segment_length))

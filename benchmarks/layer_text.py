@@ -56,16 +56,17 @@ class Text:
         return name, shape, dtype
 
     def zeros(self, shape):
-        into, name = self.empty(shape, "f32"), self.name()
-        self.lines.append(f"{name} = linalg.fill ins(%zero : f32) outs({into[0]} : {tensor(shape, 'f32')}) -> {tensor(shape, 'f32')}")
+        (into, _, _), name, kind = self.empty(shape, "f32"), self.name(), tensor(shape, "f32")
+        self.lines.append(f"{name} = linalg.fill ins(%zero : f32) outs({into} : {kind}) -> {kind}")
         return name, shape, "f32"
 
     def generic(self, maps, loops, operands, out, body):
         """body: lines that use %0, %1, ... of the operands, in f32, and %out; the last names the value to yield."""
         name, (into, shape, dtype) = self.name(), out
-        types = [tensor(shape, dtype) for _, shape, dtype in operands]
-        self.lines += [f"{name} = linalg.generic {{indexing_maps = [{', '.join('#' + m for m in maps)}], iterator_types = [{loops}]}}",
-                       f"    ins({', '.join(x for x, _, _ in operands)} : {', '.join(types)}) outs({into} : {tensor(shape, dtype)}) {{"]
+        indexing = ", ".join("#" + m for m in maps)
+        values = ", ".join(x for x, _, _ in operands) + " : " + ", ".join(tensor(*typed) for _, *typed in operands)
+        self.lines += [f"{name} = linalg.generic {{indexing_maps = [{indexing}], iterator_types = [{loops}]}}",
+                       f"    ins({values}) outs({into} : {tensor(shape, dtype)}) {{"]
         arguments = [f"%i{i}: {kind}" for i, (_, _, kind) in enumerate(operands)]
         self.lines.append(f"^bb0({', '.join(arguments)}, %out: {dtype}):")
         for i, (_, _, kind) in enumerate(operands):

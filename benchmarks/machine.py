@@ -32,29 +32,35 @@ class Machine:
 
     def __init__(self):
         self.flags = cpu_flags()
+        self.best, self.library = {}, None
+        if platform.machine() != "x86_64":
+            return  # peak.c knows no other instructions
         options = [option for flag, given in OPTIONS.items() if flag in self.flags for option in given]
         with tempfile.TemporaryDirectory() as folder:
             made = Path(folder) / "peak.so"
             subprocess.run([LLVM / "clang", "-O2", "-shared", "-fPIC", "-pthread", "-mprefer-vector-width=512", *options,
                             Path(__file__).with_name("peak.c"), "-o", made], check=True)
             self.library = ctypes.CDLL(str(made))
-        self.best = {}
 
     def kind_of(self, dtype):
-        """The peak that code for an element type is held against, or None where the CPU has no vectors that peak.c knows.
+        """The peak that code for an element type is held against, or None where peak.c does not know the CPU's vectors.
 
         16-bit types without products of their own go through those of f32.
         """
         kinds = ("amx", "dot", "f32") if dtype == "bf16" else ("f32",)
-        return next((kind for kind in kinds if hasattr(self.library, f"peak_{kind}")), None)
+        return next((kind for kind in kinds if kind in self.kinds()), None)
+
+    def kinds(self):
+        """The peaks that there are on this CPU."""
+        return [kind for kind in ("f32", "f32_256", "dot", "amx") if hasattr(self.library, f"peak_{kind}")]
 
     def measure(self, kind, threads):
-        """One more measurement of a peak; GFLOP/s of so many threads together."""
+        """Measures a peak three times more, some 5 ms each."""
         if kind:
             function = getattr(self.library, f"peak_{kind}")
             function.restype = ctypes.c_double
             key = kind, threads
-            self.best[key] = max(self.best.get(key, 0), function(ctypes.c_int(threads)))
+            self.best[key] = max(self.best.get(key, 0), *(function(ctypes.c_int(threads)) for _ in range(3)))
 
     def peak(self, kind, threads):
         """The best so far, in GFLOP/s; 0 where there is none."""

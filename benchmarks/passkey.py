@@ -1,9 +1,10 @@
-"""The pass-key model of examples/passkey over a stream: infini-run beside the same model in eager PyTorch, and its peak memory."""
+"""The pass-key model of examples/passkey over a stream: infini-run beside the same in eager PyTorch, and peak memory."""
 import json
 import math
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,6 @@ class Eager:
 
     def __call__(self, path):
         """(digits, seconds)."""
-        import time
         rows = np.load(path, mmap_mode="r")
         start = time.perf_counter()
         digits, _ = self.answer(self.model, rows, False, lambda done: None)
@@ -58,7 +58,7 @@ def compare(bench):
     case = f"pass-key T{tokens}"
     if not bench.wants(case):
         return
-    bench.table.heading(f"pass-key model: {KEYS} streams of {tokens} tokens, {RULE} rule, {bench.threads} threads")
+    bench.table.heading(f"pass-key model: {KEYS} streams of {tokens} tokens, {RULE} rule, {bench.threads_spelled}")
     eager = bench.build(Eager.name, lambda: Eager(bench.threads))
     best = {"ours": math.inf} | ({eager.name: math.inf} if eager else {})
     with tempfile.TemporaryDirectory() as folder:

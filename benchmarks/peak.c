@@ -1,8 +1,10 @@
-// What the machine can do at most, measured: multiply-adds of f32, of bf16 by dot pairs and by AMX tiles, and reading.
-// Built by machine.py with the features that the CPU reports; what it lacks is not there.
+// What the machine can do at most, measured: multiply-adds of f32, of bf16 by
+// dot pairs and by AMX tiles, and reading. Built by machine.py with the
+// features that the CPU reports; what it lacks is not there.
 //
 // double peak_KIND(int threads): GFLOP/s of that many threads together.
-// double peak_read(int threads, long bytes): GB/s of threads that each read their share of so many bytes, again and again.
+// double peak_read(int threads, long bytes): GB/s of threads that each read
+// their share of so many bytes, again and again.
 #include <immintrin.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -20,7 +22,7 @@ static double now(void) {
   return t.tv_sec + 1e-9 * t.tv_nsec;
 }
 
-//===--- Threads that begin together -------------------------------------------------------------------------------===//
+// --- Threads that begin together
 
 struct job {
   double (*work)(struct job *); // returns what it did, in units of 1e9
@@ -32,15 +34,16 @@ struct job {
 static void *run_job(void *argument) {
   struct job *job = argument;
   job->done = job->work(job);
-  job->end = now();
   return 0;
 }
 
-// To be called by `work` once its data are there: the time counts from here.
+// `work` calls these around what is timed, once its data are there.
 static void begin(struct job *job) {
   pthread_barrier_wait(job->ready);
   job->start = now();
 }
+
+static void finish(struct job *job) { job->end = now(); }
 
 static double rate(double (*work)(struct job *), int threads, long bytes) {
   enum { kMost = 256 };
@@ -52,7 +55,8 @@ static double rate(double (*work)(struct job *), int threads, long bytes) {
   for (int i = 0; i < threads; ++i)
     jobs[i] = (struct job){work, &ready, bytes / threads, 0, 0, 0};
   int started = 1;
-  while (started < threads && !pthread_create(&handles[started], 0, run_job, &jobs[started]))
+  while (started < threads &&
+         !pthread_create(&handles[started], 0, run_job, &jobs[started]))
     ++started;
   if (started < threads)
     abort(); // the barrier would wait for ever
@@ -68,45 +72,51 @@ static double rate(double (*work)(struct job *), int threads, long bytes) {
   return done / (end - start);
 }
 
-//===--- Multiply-adds ---------------------------------------------------------------------------------------------===//
+// --- Multiply-adds
 
-// CHAINS independent sums hide the latency of an instruction (4 cycles) on two units.
-#define DEFINE_PEAK(NAME, CHAINS, VECTOR, ZERO, OPERAND, OPERAND_VALUE, STEP, OPERATIONS)                                \
-  static double run_##NAME(struct job *job) {                                                                          \
-    VECTOR sums[CHAINS];                                                                                               \
-    OPERAND x = OPERAND_VALUE;                                                                                         \
-    for (int i = 0; i < CHAINS; ++i)                                                                                   \
-      sums[i] = ZERO;                                                                                                  \
-    const long steps = 12000000 / CHAINS;                                                                              \
-    begin(job);                                                                                                        \
-    for (long k = 0; k < steps; ++k) {                                                                                 \
-      for (int i = 0; i < CHAINS; ++i)                                                                                 \
-        sums[i] = STEP;                                                                                                \
-      KEEP(x);                                                                                                         \
-    }                                                                                                                  \
-    for (int i = 0; i < CHAINS; ++i)                                                                                   \
-      KEEP(sums[i]);                                                                                                   \
-    return 1e-9 * steps * CHAINS * OPERATIONS;                                                                         \
-  }                                                                                                                    \
-  double peak_##NAME(int threads) {                                                                                    \
-    return rate(run_##NAME, threads, 0);                                                                               \
-  }
+// CHAINS independent sums hide the latency of an instruction (4 cycles) on two
+// units.
+#define DEFINE_PEAK(NAME, CHAINS, VECTOR, ZERO, OPERAND, OPERAND_VALUE, STEP,  \
+                    OPERATIONS)                                                \
+  static double run_##NAME(struct job *job) {                                  \
+    VECTOR sums[CHAINS];                                                       \
+    OPERAND x = OPERAND_VALUE;                                                 \
+    for (int i = 0; i < CHAINS; ++i)                                           \
+      sums[i] = ZERO;                                                          \
+    const long steps = 48000000 / CHAINS;                                      \
+    begin(job);                                                                \
+    for (long k = 0; k < steps; ++k) {                                         \
+      for (int i = 0; i < CHAINS; ++i)                                         \
+        sums[i] = STEP;                                                        \
+      KEEP(x);                                                                 \
+    }                                                                          \
+    for (int i = 0; i < CHAINS; ++i)                                           \
+      KEEP(sums[i]);                                                           \
+    finish(job);                                                               \
+    return 1e-9 * steps * CHAINS * OPERATIONS;                                 \
+  }                                                                            \
+  double peak_##NAME(int threads) { return rate(run_##NAME, threads, 0); }
 
 #ifdef __AVX512F__
-DEFINE_PEAK(f32, 24, __m512, _mm512_set1_ps(i), __m512, _mm512_set1_ps(0.999999f), _mm512_fmadd_ps(sums[i], x, x), 32)
+DEFINE_PEAK(f32, 24, __m512, _mm512_set1_ps(i), __m512,
+            _mm512_set1_ps(0.999999f), _mm512_fmadd_ps(sums[i], x, x), 32)
 #elif defined(__AVX2__)
-DEFINE_PEAK(f32, 12, __m256, _mm256_set1_ps(i), __m256, _mm256_set1_ps(0.999999f), _mm256_fmadd_ps(sums[i], x, x), 16)
+DEFINE_PEAK(f32, 12, __m256, _mm256_set1_ps(i), __m256,
+            _mm256_set1_ps(0.999999f), _mm256_fmadd_ps(sums[i], x, x), 16)
 #endif
 #ifdef __AVX2__
-DEFINE_PEAK(f32_256, 12, __m256, _mm256_set1_ps(i), __m256, _mm256_set1_ps(0.999999f), _mm256_fmadd_ps(sums[i], x, x), 16)
+DEFINE_PEAK(f32_256, 12, __m256, _mm256_set1_ps(i), __m256,
+            _mm256_set1_ps(0.999999f), _mm256_fmadd_ps(sums[i], x, x), 16)
 #endif
 #ifdef __AVX512BF16__
-DEFINE_PEAK(dot, 24, __m512, _mm512_setzero_ps(), __m512i, _mm512_set1_epi32(0x3f803f80),
+DEFINE_PEAK(dot, 24, __m512, _mm512_setzero_ps(), __m512i,
+            _mm512_set1_epi32(0x3f803f80),
             _mm512_dpbf16_ps(sums[i], (__m512bh)x, (__m512bh)x), 64)
 #endif
 
 #ifdef __AMX_BF16__
-// Two by two tiles, each operand loaded. With zeros for data the clock stays about 15% higher.
+// Two by two tiles, each operand loaded. With zeros for data the clock stays
+// about 15% higher.
 static double run_amx(struct job *job) {
   struct {
     uint8_t palette, row, reserved[14];
@@ -141,6 +151,7 @@ static double run_amx(struct job *job) {
       _tile_dpbf16ps(2, 5, 6);
       _tile_dpbf16ps(3, 5, 7);
     }
+  finish(job);
   float out[16 * 16];
   _tile_stored(0, out, 64);
   __asm__ volatile("" : : "r"(out) : "memory");
@@ -149,13 +160,14 @@ static double run_amx(struct job *job) {
 }
 
 double peak_amx(int threads) {
-  if (syscall(SYS_arch_prctl, 0x1023, 18)) // ARCH_REQ_XCOMP_PERM of the tiles, for the process
+  enum { kRequestPermission = 0x1023, kTiles = 18 }; // of the process
+  if (syscall(SYS_arch_prctl, kRequestPermission, kTiles))
     return 0;
   return rate(run_amx, threads, 0);
 }
 #endif
 
-//===--- Reading ---------------------------------------------------------------------------------------------------===//
+// --- Reading
 
 #ifdef __AVX512F__
 typedef __m512i vector;
@@ -170,27 +182,32 @@ typedef __m256i vector;
 #ifdef LOAD
 static double run_read(struct job *job) {
   enum { kVectors = 8 };
-  const long block = kVectors * sizeof(vector), blocks = job->bytes / block;
-  const long least = 1l << 29, rounds = blocks ? (least + blocks * block - 1) / (blocks * block) + 1 : 0;
-  char *data = mmap(0, blocks * block + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (data == MAP_FAILED)
-    abort();
-  madvise(data, blocks * block, MADV_HUGEPAGE);
-  for (long i = 0; i < blocks * block; i += 64)
+  const long block = kVectors * sizeof(vector);
+  const long size = job->bytes / block * block, least = 1l << 29;
+  const long rounds = size ? least / size + 1 : 0;
+  char *data = mmap(0, size + 1, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (data == MAP_FAILED) {
+    begin(job); // the others wait for it
+    finish(job);
+    return 0;
+  }
+  madvise(data, size, MADV_HUGEPAGE);
+  for (long i = 0; i < size; i += 64)
     data[i] = 1;
   vector seen[kVectors];
   for (int i = 0; i < kVectors; ++i)
     seen[i] = LOAD((void *)data);
   begin(job);
   for (long round = 0; round < rounds; ++round)
-    for (char *from = data; from < data + blocks * block; from += block)
+    for (char *from = data; from < data + size; from += block)
       for (int i = 0; i < kVectors; ++i) {
         seen[i] = OR(seen[i], LOAD((void *)(from + i * sizeof(vector))));
         KEEP(seen[i]);
       }
-  double done = 1e-9 * rounds * blocks * block;
-  munmap(data, blocks * block + 1); // after the reading, and part of its time: microseconds
-  return done;
+  finish(job);
+  munmap(data, size + 1);
+  return 1e-9 * rounds * size;
 }
 
 double peak_read(int threads, long bytes) {

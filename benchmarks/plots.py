@@ -1,4 +1,4 @@
-"""Two plots: the share of the peak over segment length and width, and the time beside full attention over the number of tokens."""
+"""Two plots: the share of the peak over segment length and width, and the time beside full attention over tokens."""
 from pathlib import Path
 
 import attention
@@ -8,12 +8,14 @@ from turns import Row, take_turns
 LENGTHS, WIDTHS = (128, 256, 512, 1024, 2048, 4096), (32, 64, 128, 256)
 TOKENS = (2048, 4096, 8192, 16384, 32768)
 DTYPES = ("f32", "bf16")
+COLORS = dict(f32="C0", bf16="C1")
+UNITS = dict(f32="FMA", dot="dot", amx="AMX")
 HEADS = 2
 
 
 def shares(bench):
     """{(dtype, width): [share of the peak at each of LENGTHS]}, 8,192 tokens."""
-    bench.table.heading(f"share of the peak: {HEADS} heads, 8192 tokens, delta rule, {bench.threads} threads")
+    bench.table.heading(f"share of the peak: {HEADS} heads, 8192 tokens, delta rule, {bench.threads_spelled}")
     found = {}
     for width in WIDTHS:
         inputs = attention.random_inputs(HEADS, 8192, width)
@@ -30,8 +32,8 @@ def shares(bench):
 
 
 def times(bench):
-    """{label: [(tokens, seconds)]} of ours with N2048 and of full attention, d128."""
-    bench.table.heading(f"beside full attention: {HEADS} heads of 128, N2048, delta rule, {bench.threads} threads")
+    """{(implementation, dtype): [(tokens, seconds)]} of ours with N2048 and of full attention, d128."""
+    bench.table.heading(f"beside full attention: {HEADS} heads of 128, N2048, delta rule, {bench.threads_spelled}")
     found = {}
     for dtype in DTYPES:
         for tokens in TOKENS:
@@ -40,7 +42,7 @@ def times(bench):
                                lambda: peers.FullAttention(dtype, inputs, tokens, bench.threads))
             runs = {"ours": attention.ours(dtype, inputs, 2048, bench.threads)} | ({full.name: full} if full else {})
             for name, seconds in bench.contest(f"attention {dtype} T{tokens}", dtype, runs).items():
-                found.setdefault(f"{'Infini-attention' if name == 'ours' else name}, {dtype}", []).append((tokens, seconds))
+                found.setdefault((name, dtype), []).append((tokens, seconds))
     return found
 
 
@@ -64,16 +66,19 @@ def draw(bench, folder):
     for axis, dtype in zip(axes, DTYPES):
         for width in WIDTHS:
             axis.plot(LENGTHS, [100 * share for share in found[dtype, width]], marker="o", markersize=3, label=f"d {width}")
-        axis.set(xscale="log", ylim=(0, None), title=f"{dtype}, share of the {bench.machine.kind_of(dtype)} peak",
+        axis.set(xscale="log", ylim=(0, None), title=f"{dtype}, share of the {UNITS.get(bench.machine.kind_of(dtype))} peak",
                  xlabel="segment length N, tokens", ylabel="%")
         ticks(axis.xaxis, LENGTHS)
     axes[0].legend(title="head width", frameon=False)
     figure.savefig(folder / "share-of-peak.svg", metadata={"Date": None})
 
     figure, axis = pyplot.subplots(figsize=(5, 3.4), layout="constrained")
-    for label, points in times(bench).items():
-        axis.plot(*zip(*points), marker="o", markersize=3, label=label, linestyle="-" if label.startswith("Infini") else "--")
-    axis.set(xscale="log", yscale="log", xlabel="tokens", ylabel="seconds", title=f"{HEADS} heads of 128, {bench.threads} threads")
+    for (name, dtype), points in times(bench).items():
+        label = f"{'Infini-attention, N 2048' if name == 'ours' else name}, {dtype}"
+        axis.plot(*zip(*points), marker="o", markersize=3, label=label, color=COLORS[dtype],
+                  linestyle="-" if name == "ours" else "--")
+    axis.set(xscale="log", yscale="log", xlabel="tokens", ylabel="seconds",
+             title=f"{HEADS} heads of 128, {bench.threads_spelled}")
     ticks(axis.xaxis, TOKENS)
     axis.legend(frameon=False)
     figure.savefig(folder / "full-attention.svg", metadata={"Date": None})

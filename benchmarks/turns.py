@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-# Relative rms of the difference from a peer, above which a result is called wrong: 2^8 units in the last place of f32, 8 of bf16.
+# Relative rms of the difference from PyTorch's result, above which one is called wrong: 8 units in the last place of 16-bit
+# types, and 2^8 of f32, whose sums have that many terms.
 DIFFERENCE = dict(f32=3e-5, bf16=3e-2, f16=4e-3)
 
 
@@ -58,6 +59,10 @@ class Bench:
     peers: re.Pattern
     skipped: set = field(default_factory=set)
 
+    @property
+    def threads_spelled(self):
+        return spelled(self.threads)
+
     def wants(self, case):
         return bool(self.cases.search(case))
 
@@ -87,6 +92,10 @@ class Bench:
             share = work / seconds / peak if work and peak and count_work(name) else None
             self.table.add(Row(case, name, seconds, share, seconds / best[ours] if ours in best else None))
         return best
+
+
+def spelled(count):
+    return f"{count} thread{'s' if count > 1 else ''}"
 
 
 def first_line(error):
@@ -129,4 +138,4 @@ def check(name, result, expected, dtype):
     """Raises ValueError where a result is not PyTorch's up to the rounding of its type."""
     error = difference(result, expected)
     if not error <= DIFFERENCE[dtype]:
-        raise ValueError(f"{name}: expected a relative rms of at most {DIFFERENCE[dtype]:.0e} off PyTorch's result, got {error:.1e}")
+        raise ValueError(f"{name}: expected a result within {DIFFERENCE[dtype]:.0e} of PyTorch's, relative rms, got {error:.1e}")
