@@ -83,8 +83,8 @@ class Eager:
             memory, normalizer = (torch.zeros(1, KV_HEADS, HEAD, size, dtype=self.state) for size in (HEAD, 1))
         else:
             m, z = memory.to(q.dtype), normalizer.to(q.dtype)
-            out = torch.lerp(local, self.grouped(lambda x: (x @ m) / (x @ z), peers.Eager.sigma(q)), w)
-            update = v - features @ m / (features @ z)
+            out = torch.lerp(local, self.grouped(lambda x: (x @ m).div_(x @ z), peers.Eager.sigma(q)), w)
+            update = v - (features @ m).div_(features @ z)
         return out, memory + features.mT @ update, normalizer + features.sum(2, dtype=self.state)[..., None]
 
     def attention(self, q, k, v):
@@ -103,7 +103,8 @@ class Eager:
     def after(self, x, attended):
         x = x + self.f.linear(attended.transpose(1, 2).flatten(2), self.wo)
         normed = self.f.rms_norm(x, (WIDTH,), self.norms[1], 1e-6)
-        return x + self.f.linear(self.f.silu(self.f.linear(normed, self.wg)) * self.f.linear(normed, self.wu), self.wd)
+        inner = self.f.silu(self.f.linear(normed, self.wg), inplace=True).mul_(self.f.linear(normed, self.wu))
+        return self.f.linear(inner, self.wd).add_(x)
 
     def layer(self):
         return self.after(self.x, self.attention(*self.before(self.x)))
