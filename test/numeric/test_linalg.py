@@ -121,3 +121,75 @@ def expected(kind, spec, arrays, size):
     terms = prod(n for letter, n in size.items() if letter not in output)
     value = np.einsum(spec, *arrays)
     return value, (tolerances.chain(max(1, terms)) + tolerances.W) * np.einsum(spec, *map(np.abs, arrays))
+
+
+INTEGERS = {"i1": np.bool_, "i8": np.int8, "i16": np.int16, "i32": np.int32, "i64": np.int64, "index": np.int64}
+
+
+FIXED = dict(m=20, n=37, k=9)
+
+
+def integer_product(name, spec, dtype, into):
+    """einsum of integers, whole, or of FIXED sizes into every other column of a tensor that is otherwise as %old."""
+    inputs, output = spec.split("->")
+    inputs = inputs.split(",")
+    order = output + "".join(dict.fromkeys(x for letters in inputs for x in letters if x not in output))
+    kinds = ", ".join(f'"{"parallel" if x in output else "reduction"}"' for x in order)
+    maps = ", ".join(affine_map(x, order) for x in (*inputs, output))
+
+    def shaped(letters, last=1):
+        sizes = [FIXED[x] * (last if i == len(letters) - 1 else 1) if into == "columns" else "?" for i, x in enumerate(letters)]
+        return f"tensor<{''.join(f'{n}x' for n in sizes)}{dtype}>"
+
+    add, multiply = ("arith.ori", "arith.andi") if dtype == "i1" else ("arith.addi", "arith.muli")
+    out, old = shaped(output), shaped(output, 2)
+    part = (f"[{', '.join('0' for _ in output)}] [{', '.join(str(FIXED[x]) for x in output)}] "
+            f"[{', '.join(['1'] * (len(output) - 1) + ['2'])}]")
+    lines = [f"func.func @{name}(%x: {shaped(inputs[0])}, %y: {shaped(inputs[1])}, %old: {old}) -> {old} {{",
+             f"  %zero = arith.constant {'false' if dtype == 'i1' else f'0 : {dtype}'}"]
+    if into == "columns":
+        lines += [f"  %empty = tensor.empty() : {old}", f"  %own = linalg.copy ins(%old : {old}) outs(%empty : {old}) -> {old}",
+                  f"  %start = tensor.extract_slice %own{part} : {old} to {out}"]
+    lines += [f"  %init = linalg.fill ins(%zero : {dtype}) outs({'%start' if into == 'columns' else '%old'} : {out}) -> {out}",
+              f"  %r = linalg.generic {{indexing_maps = [{maps}], iterator_types = [{kinds}]}} "
+              f"ins(%x, %y : {shaped(inputs[0])}, {shaped(inputs[1])}) outs(%init : {out}) {{",
+              f"  ^bb0(%a: {dtype}, %b: {dtype}, %c: {dtype}):", f"    %p = {multiply} %a, %b : {dtype}",
+              f"    %s = {add} %c, %p : {dtype}", f"    linalg.yield %s : {dtype}", f"  }} -> {out}"]
+    if into == "columns":
+        lines += [f"  %all = tensor.insert_slice %r into %own{part} : {out} into {old}", f"  return %all : {old}", "}"]
+    else:
+        lines += [f"  return %r : {old}", "}"]
+    return "\n".join(lines) + "\n"
+
+
+PRODUCTS = [(f"{into}{i}_{dtype}", spec, dtype, into) for i, spec in enumerate(("mk,kn->mn", "mk,nk->mn", "km,kn->nm", "k,k->", "mk,k->m"))
+            for dtype in INTEGERS for into in ("whole", "columns")[:2 if len(spec) > 6 else 1]]
+
+
+@pytest.fixture(scope="module")
+def integer_library(build):
+    return build("".join(integer_product(*product) for product in PRODUCTS))
+
+
+@pytest.mark.parametrize("product", PRODUCTS, ids=lambda p: f"{p[0]}:{p[1]}")
+def test_product_of_integers(product, integer_library):
+    """Products of any integers, also into columns that are no neighbours in memory, have tiles and no rounding."""
+    name, spec, dtype, into = product
+    inputs, output = spec.split("->")
+    inputs = inputs.split(",")
+    random = np.random.default_rng(7)
+    for _ in range(12):
+        size = FIXED if into == "columns" else {x: int(random.choice(SIZES[1:])) for x in "mnk"}
+        low, high = (0, 2) if dtype == "i1" else (-9, 10)
+        x, y = (random.integers(low, high, [size[c] for c in part]).astype(INTEGERS[dtype]) for part in inputs)
+        shape = [size[c] for c in output]
+        if into == "columns":
+            shape[-1] *= 2
+        old = random.integers(low, high, shape).astype(INTEGERS[dtype])
+        want = np.einsum(spec, x.astype(np.int64), y.astype(np.int64))
+        want = want != 0 if dtype == "i1" else want.astype(INTEGERS[dtype])
+        if into == "columns":
+            value, want = want, old.copy()
+            want[..., ::2] = value
+        result, = integer_library.call(name, [x, y, old], [(len(output), INTEGERS[dtype])])
+        np.testing.assert_array_equal(result, want)

@@ -74,6 +74,12 @@ struct LinalgToVectorLoops
       for (linalg::FillOp fill : plan->fills)
         if (fill && dropped.insert(fill).second)
           rewriter.eraseOp(fill);
+    } else if (linalg::isaContractionOpInterface(
+                   cast<linalg::LinalgOp>(generic.getOperation()))) {
+      return generic.emitOpError(
+                 "expected a product of factors that fit in vectors, got ")
+             << getElementTypeOrSelf(generic->getOperand(0)) << " and "
+             << getElementTypeOrSelf(generic->getOperand(1));
     } else {
       generic.emitRemark("becomes scalar loops: no vector form");
       if (failed(linalg::linalgOpToLoops(rewriter, generic)))

@@ -416,6 +416,8 @@ TypedAttr LoopEmitter::neutralElement(Operation *combiner, Type type) {
   arith::AtomicRMWKind kind =
       TypeSwitch<Operation *, arith::AtomicRMWKind>(combiner)
           .Case<arith::AddFOp>([](auto) { return arith::AtomicRMWKind::addf; })
+          .Case<arith::AddIOp>([](auto) { return arith::AtomicRMWKind::addi; })
+          .Case<arith::OrIOp>([](auto) { return arith::AtomicRMWKind::ori; })
           .Case<arith::MaximumFOp>(
               [](auto) { return arith::AtomicRMWKind::maximumf; })
           .Case<arith::MaxNumFOp>(

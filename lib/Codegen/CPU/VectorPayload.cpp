@@ -158,6 +158,16 @@ Value VectorPayload::gatherLanes(OpOperand &operand, Value row, Value column) {
                                         lanes);
 }
 
+/// Lanes past a tail are stored to its last element: before that, which is the
+/// first one of them.
+void VectorPayload::scatterLanes(OpOperand &init, Value value, Value row,
+                                 Value column) {
+  for (int64_t lane = plan.lanes - 1; lane >= 0; --lane)
+    memref::StoreOp::create(
+        b, vector::ExtractOp::create(b, value, ArrayRef<int64_t>{lane}),
+        bufferOf(init), addressOf(init, row, clampedLane(column, lane)));
+}
+
 bool VectorPayload::isTransposed(OpOperand &operand, const RegisterTile &tile) {
   return static_cast<int64_t>(tile.rowIndex.size()) == plan.lanes &&
          accessOf(operand).alongLanes == Access::Strided &&
@@ -196,6 +206,8 @@ SmallVector<Value> VectorPayload::loadTransposed(OpOperand &operand,
 void VectorPayload::store(OpOperand &init, Value value, Value row, Value column,
                           Value mask) {
   value = toVector(value);
+  if (accessOf(init).alongLanes == Access::Strided)
+    return scatterLanes(init, value, row, column);
   SmallVector<Value> address = addressOf(init, row, column);
   if (mask)
     vector::MaskedStoreOp::create(b, bufferOf(init), address, mask, value);

@@ -86,6 +86,7 @@ private:
     return operands[operand.getOperandNumber()];
   }
   Value gatherLanes(OpOperand &operand, Value row, Value column);
+  void scatterLanes(OpOperand &init, Value value, Value row, Value column);
   bool isTransposed(OpOperand &operand, const RegisterTile &tile);
   SmallVector<Value> loadTransposed(OpOperand &operand,
                                     const RegisterTile &tile);

@@ -43,6 +43,15 @@ LogicalResult cpu::verifyVectorBits(Operation *op, unsigned bits) {
          << bits;
 }
 
+/// Whether the elements of a vector of these lie in memory as those of a buffer
+/// do, at as many bytes as they have.
+static bool isWholeBytes(Type element) {
+  return isa<IndexType>(element) ||
+         (element.isIntOrFloat() &&
+          llvm::is_contained({8u, 16u, 32u, 64u},
+                             element.getIntOrFloatBitWidth()));
+}
+
 Access cpu::getAccess(linalg::GenericOp op, OpOperand &operand, unsigned dim) {
   auto type = dyn_cast<MemRefType>(operand.get().getType());
   if (!type)
@@ -57,7 +66,9 @@ Access cpu::getAccess(linalg::GenericOp op, OpOperand &operand, unsigned dim) {
     if (expr.isFunctionOfDim(dim) && (!isSelf || index != last))
       return Access::Strided;
   }
-  return type.isLastDimUnitStride() ? Access::Contiguous : Access::Strided;
+  return type.isLastDimUnitStride() && isWholeBytes(type.getElementType())
+             ? Access::Contiguous
+             : Access::Strided;
 }
 
 /// Whether `value` of the payload differs from lane to lane along `dim`.
@@ -95,8 +106,12 @@ static bool isRowLoad(linalg::GenericOp op, memref::LoadOp load, unsigned dim) {
          load.getMemRefType().isLastDimUnitStride();
 }
 
-static bool hasVectorElement(Type type) {
+/// Sums of any integers have a vector form: better lanes that are loaded and
+/// stored one by one than a product without a tile.
+static bool hasVectorElement(Type type, bool isReduced) {
   Type element = getElementTypeOrSelf(type);
+  if (isa<IndexType>(element) || (isReduced && isa<IntegerType>(element)))
+    return true;
   return element.isF32() || element.isF64() || element.isF16() ||
          element.isBF16() || element.isInteger(8) || element.isInteger(16) ||
          element.isInteger(32) || element.isInteger(64);
@@ -105,7 +120,7 @@ static bool hasVectorElement(Type type) {
 /// Whether every operation of the payload has a vector form along `dim`.
 static bool hasVectorPayload(linalg::GenericOp op, unsigned dim) {
   for (Value operand : op->getOperands())
-    if (!hasVectorElement(operand.getType()))
+    if (!hasVectorElement(operand.getType(), op.getNumReductionLoops() != 0))
       return false;
   for (Operation &inner : *op.getBody()) {
     if (isa<linalg::IndexOp, linalg::YieldOp>(inner) ||
@@ -132,7 +147,8 @@ std::pair<Operation *, Value> cpu::getCombiner(linalg::GenericOp op,
   BlockArgument out = op.getRegionOutputArgs()[index];
   if (!combiner || !out.hasOneUse() || combiner->getBlock() != op.getBody() ||
       !isa<arith::AddFOp, arith::MaximumFOp, arith::MaxNumFOp,
-           arith::MinimumFOp, arith::MinNumFOp>(combiner))
+           arith::MinimumFOp, arith::MinNumFOp, arith::AddIOp, arith::OrIOp>(
+          combiner))
     return {};
   if (combiner->getOperand(0) == out)
     return {combiner, combiner->getOperand(1)};
@@ -141,23 +157,28 @@ std::pair<Operation *, Value> cpu::getCombiner(linalg::GenericOp op,
   return {};
 }
 
-/// Strided inputs along `dim`; nothing where an output is not contiguous.
-static std::optional<int64_t> lanesCost(linalg::GenericOp op, unsigned dim) {
-  for (OpOperand &init : op.getDpsInitsMutable())
-    if (getAccess(op, init, dim) != Access::Contiguous)
+/// Strided inputs along `dim`; nothing where an output stays where it is, or is
+/// not contiguous, unless that is \p allowed.
+static std::optional<int64_t> lanesCost(linalg::GenericOp op, unsigned dim,
+                                        bool allowed) {
+  for (OpOperand &init : op.getDpsInitsMutable()) {
+    Access access = getAccess(op, init, dim);
+    if (access == Access::Uniform || (access == Access::Strided && !allowed))
       return std::nullopt;
+  }
   int64_t cost = 0;
   for (OpOperand *input : op.getDpsInputOperands())
     cost += getAccess(op, *input, dim) == Access::Strided;
   return cost;
 }
 
-/// Whether the lanes can hold partial results along reduction loop `dim`.
-static bool canReduceAlong(linalg::GenericOp op, unsigned dim) {
-  bool contiguous = false;
+/// Whether the lanes can hold partial results along reduction loop `dim`, of
+/// contiguous inputs, or of any where that is \p allowed.
+static bool canReduceAlong(linalg::GenericOp op, unsigned dim, bool allowed) {
+  bool contiguous = allowed;
   for (OpOperand *input : op.getDpsInputOperands()) {
     Access access = getAccess(op, *input, dim);
-    if (access == Access::Strided)
+    if (access == Access::Strided && !allowed)
       return false;
     contiguous |= access == Access::Contiguous;
   }
@@ -275,38 +296,46 @@ static linalg::FillOp findFill(linalg::GenericOp op, OpOperand &init) {
   return fill;
 }
 
-std::optional<VectorPlan> cpu::planVectorLoops(linalg::GenericOp op,
-                                               int64_t lanes) {
-  VectorPlan plan;
-  plan.lanes = lanes;
+/// The loop along the lanes: one that moves every output and few inputs other
+/// than to the next element, or a reduction. Where all else fails \p isAny
+/// allows lanes that are loaded and stored one by one.
+static bool chooseLanes(linalg::GenericOp op, VectorPlan &plan, bool isAny) {
   SmallVector<int64_t> extents = op.getStaticLoopRanges();
   std::optional<int64_t> best;
   SmallVector<unsigned> dims;
   op.getParallelDims(dims);
   for (unsigned dim : llvm::reverse(dims)) {
-    std::optional<int64_t> cost = lanesCost(op, dim);
+    std::optional<int64_t> cost = lanesCost(op, dim, isAny);
     if (!cost || !hasVectorPayload(op, dim))
       continue;
     // A loop known to be short leaves the lanes empty.
-    if (!ShapedType::isDynamic(extents[dim]) && extents[dim] < lanes / 2)
+    if (!ShapedType::isDynamic(extents[dim]) && extents[dim] < plan.lanes / 2)
       *cost += op->getNumOperands();
     if (!best || *cost < *best) {
       best = cost;
       plan.vectorDim = dim;
     }
   }
-  if (!best || *best > 0) {
-    dims.clear();
-    op.getReductionDims(dims);
-    for (unsigned dim : llvm::reverse(dims))
-      if (canReduceAlong(op, dim) && hasVectorPayload(op, dim)) {
-        plan.kind = VectorPlan::Kind::Reduce;
-        plan.vectorDim = dim;
-        best = 0;
-        break;
-      }
-  }
-  if (!best)
+  if (best && *best == 0)
+    return true;
+  dims.clear();
+  op.getReductionDims(dims);
+  for (unsigned dim : llvm::reverse(dims))
+    if (canReduceAlong(op, dim, isAny && !best) && hasVectorPayload(op, dim)) {
+      plan.kind = VectorPlan::Kind::Reduce;
+      plan.vectorDim = dim;
+      return true;
+    }
+  return best.has_value();
+}
+
+std::optional<VectorPlan> cpu::planVectorLoops(linalg::GenericOp op,
+                                               int64_t lanes) {
+  VectorPlan plan;
+  plan.lanes = lanes;
+  bool isReduced = op.getNumReductionLoops() != 0;
+  if (!chooseLanes(op, plan, /*isAny=*/false) &&
+      !(isReduced && chooseLanes(op, plan, /*isAny=*/true)))
     return std::nullopt;
   chooseTile(op, plan);
   for (OpOperand &init : op.getDpsInitsMutable())

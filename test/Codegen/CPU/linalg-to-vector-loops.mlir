@@ -165,6 +165,47 @@ func.func @nested(%out: memref<8x?x16xf32>, %value: f32) {
 
 // -----
 
+// A product into elements that are no neighbours has the same tile; its lanes
+// are stored one by one, those past the end to the last element, before it.
+// CHECK-LABEL: @apart
+// CHECK: %[[NEXT:.*]] = arith.addi %{{.*}}, %c15
+// CHECK: %[[CLAMPED:.*]] = arith.minui %[[NEXT]], %c19
+// CHECK: %[[PLACE:.*]] = arith.muli %[[CLAMPED]], %c2
+// CHECK: math.fma
+// CHECK: %[[LANE:.*]] = vector.extract %[[SUM:.*]][15]
+// CHECK: memref.store %[[LANE]], %{{.*}}[%[[PLACE]]]
+// CHECK: vector.extract %[[SUM]][0]
+// CHECK: memref.store
+func.func @apart(%lhs: memref<1x8xf32>, %rhs: memref<8x20xf32>, %out: memref<1x20xf32, strided<[40, 2]>>) {
+  linalg.matmul ins(%lhs, %rhs : memref<1x8xf32>, memref<8x20xf32>) outs(%out : memref<1x20xf32, strided<[40, 2]>>)
+  return
+}
+
+// -----
+
+// Sums of integers along the lanes, and of what is no whole byte.
+// CHECK-LABEL: @integers
+// CHECK: arith.addi {{.*}} : vector<16xi32>
+// CHECK: vector.extract_strided_slice
+// CHECK: vector.from_elements {{.*}} : vector<16xi1>
+// CHECK: arith.ori {{.*}} : vector<16xi1>
+func.func @integers(%a: memref<?xi32>, %b: memref<?xi32>, %c: memref<i32>, %d: memref<8x8xi1>, %e: memref<8x8xi1>, %f: memref<8x8xi1>) {
+  linalg.dot ins(%a, %b : memref<?xi32>, memref<?xi32>) outs(%c : memref<i32>)
+  linalg.matmul ins(%d, %e : memref<8x8xi1>, memref<8x8xi1>) outs(%f : memref<8x8xi1>)
+  return
+}
+
+// -----
+
+// A product never becomes scalar loops.
+func.func @complex(%a: memref<8x8xcomplex<f32>>, %b: memref<8x8xcomplex<f32>>, %c: memref<8x8xcomplex<f32>>) {
+  // expected-error @below {{expected a product of factors that fit in vectors, got 'complex<f32>' and 'complex<f32>'}}
+  linalg.matmul ins(%a, %b : memref<8x8xcomplex<f32>>, memref<8x8xcomplex<f32>>) outs(%c : memref<8x8xcomplex<f32>>)
+  return
+}
+
+// -----
+
 // What has no vector form says so.
 // CHECK-LABEL: @scalar
 // CHECK: memref.load

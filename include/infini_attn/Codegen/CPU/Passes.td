@@ -236,8 +236,11 @@ def InfiniAttnLinalgToVectorLoops : Pass<"infini-attn-linalg-to-vector-loops"> {
           scf.for n, m tiles
             scf.for k  iter_args(rows x columns accumulators) { math.fma }
 
-    An operation that has no vector form (a payload with control flow, a layout
-    without a contiguous dimension) becomes scalar loops, with a remark.
+    Sums whose output has no contiguous dimension, or whose elements are not
+    whole bytes, load and store lanes one by one. Another operation that has no
+    vector form (a payload with control flow, a layout without a contiguous
+    dimension) becomes scalar loops, with a remark; a product of matrices of
+    other elements than integers, f16, bf16, f32 and f64 is an error.
 
     Requires: linalg on buffers only. Ensures: no linalg operation is left.
     Results may change in the last bits: a product and its sum are one rounding.
