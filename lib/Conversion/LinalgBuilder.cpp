@@ -99,6 +99,11 @@ Value LinalgBuilder::f32(double value) {
   return arith::ConstantOp::create(*this, getF32FloatAttr(value));
 }
 
+Value LinalgBuilder::i32(uint32_t bits) {
+  return arith::ConstantOp::create(
+      *this, getI32IntegerAttr(static_cast<int32_t>(bits)));
+}
+
 Value LinalgBuilder::widen(Value value) {
   return value.getType().isF32()
              ? value
@@ -111,12 +116,15 @@ Value LinalgBuilder::roundTo(Type type, Value value) {
   return widen(arith::TruncFOp::create(*this, type, value));
 }
 
-Value LinalgBuilder::sigma(Value x) {
+Value LinalgBuilder::sigma(Value x, Type type) {
   Value positive =
       arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, x, f32(0));
-  return arith::SelectOp::create(*this, positive,
-                                 arith::AddFOp::create(*this, x, f32(1)),
-                                 math::ExpOp::create(*this, x));
+  Value sum = arith::AddFOp::create(*this, x, f32(1));
+  // Of what is rounded after, 2^(x log2(e)) is accurate enough.
+  Value e = type.isF32()
+                ? math::ExpOp::create(*this, x).getResult()
+                : exp2(arith::MulFOp::create(*this, x, f32(kLog2E)), type);
+  return arith::SelectOp::create(*this, positive, sum, e);
 }
 
 Value LinalgBuilder::quotient(Value numerator, Value divisor) {
@@ -150,39 +158,15 @@ Value LinalgBuilder::sigmoid(Value x) {
                                arith::AddFOp::create(*this, f32(1), e));
 }
 
-/// x = n + r with an integer n and |r| <= 1/2, so that 2^x = 2^n p(r). All of
-/// it is arithmetic that a vector unit has, and NaN stays NaN.
-Value LinalgBuilder::exp2OfNonPositive(Value x, int degree) {
-  // The coefficients after the constant 1 have the smallest largest relative
-  // error on [-1/2, 1/2].
-  static constexpr double kFourth[] = {0.6931241750717163, 0.24024099111557007,
-                                       0.055906426161527634,
-                                       0.009582852944731712};
-  static constexpr double kSixth[] = {
-      0.6931471824645996,  0.24022647738456726,   0.055503323674201965,
-      0.00961843691766262, 0.0013398875016719103, 0.00015353361959569156};
-  ArrayRef<double> coefficients =
-      degree == 4 ? ArrayRef(kFourth) : ArrayRef(kSixth);
+Value LinalgBuilder::exp2(Value x, Type type) {
+  auto result = math::Exp2Op::create(*this, x);
+  if (!type.isF32())
+    result.setFastmath(arith::FastMathFlags::afn);
+  return result;
+}
 
-  // A NaN fails the comparison and stays.
-  Value lowest = f32(-127);
-  Value isBelow =
-      arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, lowest, x);
-  x = arith::SelectOp::create(*this, isBelow, lowest, x);
-  // Adding 1.5 * 2^23 rounds to an integer, which stands in the low bits: with
-  // 127 more, it is the exponent of 2^n, where -127 makes the number 0.
-  Value magic = f32(12582912.0 + 127);
-  Value shifted = arith::AddFOp::create(*this, x, magic);
-  Value r = arith::SubFOp::create(*this, x,
-                                  arith::SubFOp::create(*this, shifted, magic));
-  Value bits = arith::BitcastOp::create(*this, getI32Type(), shifted);
-  Value exponent = arith::ShLIOp::create(
-      *this, bits, arith::ConstantOp::create(*this, getI32IntegerAttr(23)));
-  Value power = arith::BitcastOp::create(*this, getF32Type(), exponent);
-
-  Value p = f32(coefficients.back());
-  for (double coefficient : llvm::reverse(coefficients.drop_back()))
-    p = math::FmaOp::create(*this, p, r, f32(coefficient));
-  p = math::FmaOp::create(*this, p, r, f32(1));
-  return arith::MulFOp::create(*this, p, power);
+Value LinalgBuilder::greater(Value x, Value y) {
+  Value isGreater =
+      arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, x, y);
+  return arith::SelectOp::create(*this, isGreater, x, y);
 }

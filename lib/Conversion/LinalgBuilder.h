@@ -24,6 +24,8 @@
 
 namespace mlir::infini_attn {
 
+inline constexpr double kLog2E = 1.4426950408889634;
+
 /// A tensor and the letters of its dimensions.
 struct Indexed {
   Value value;
@@ -64,17 +66,20 @@ public:
 
   // Scalars of a payload.
   Value f32(double value);
+  Value i32(uint32_t bits);
   Value widen(Value value);
   /// Rounds an f32 to `type`, the factor of a product, and back [S17].
   Value roundTo(Type type, Value value);
-  /// sigma(x) = x + 1 if x > 0 else exp(x), one select [S2].
-  Value sigma(Value x);
+  /// sigma(x) = x + 1 if x > 0 else exp(x), one select [S2], as accurately as
+  /// \p type has digits.
+  Value sigma(Value x, Type type);
   /// numerator / divisor; 0 where the divisor is 0, whatever the numerator
   /// holds [S9], [S14].
   Value quotient(Value numerator, Value divisor);
-  /// 2^x of x <= 0, exactly 0 below -127, by a polynomial of \p degree 4
-  /// (relative error 2.9e-6) or 6 (1 unit in the last place of f32).
-  Value exp2OfNonPositive(Value x, int degree);
+  /// 2^x, as accurately as \p type has digits.
+  Value exp2(Value x, Type type);
+  /// The greater one; \p y where one is no number.
+  Value greater(Value x, Value y);
   /// numerator / (divisor + epsilon), 0 where the divisor is 0 [S9]: what each
   /// term of a quotient is multiplied by.
   Value share(Value numerator, Value divisor, double epsilon);

@@ -49,7 +49,8 @@ Quotient infini_attn::retrieve(LinalgBuilder &b, const SegmentContext &context,
   Sizes turned{sizes[0], sizes[1], sizes[2], sizes[4], sizes[3]};
   Value sigmaQ =
       b.generic("bhgdq", {q}, {b.empty(turned), "bhgdq"}, [&](ValueRange args) {
-        return b.roundTo(context.factor, b.sigma(b.widen(args[0])));
+        return b.roundTo(context.factor,
+                         b.sigma(b.widen(args[0]), context.factor));
       });
 
   // (sigma(Q) M)^T[v, q] = sum_d M[d, v] sigma(Q)^T[d, q]
@@ -98,12 +99,13 @@ infini_attn::update(LinalgBuilder &b, const SegmentContext &context,
       return x;
     return arith::SelectOp::create(b, isValid(b, 2, length), x, b.f32(0));
   };
-  Value sigmaK = b.generic("bhnd", inputs(k, "bhnd"),
-                           {b.empty(keySizes), "bhnd"}, [&](ValueRange args) {
-                             Value x = b.roundTo(context.factor,
-                                                 b.sigma(b.widen(args[0])));
-                             return whereValid(args[1], x);
-                           });
+  Value sigmaK =
+      b.generic("bhnd", inputs(k, "bhnd"), {b.empty(keySizes), "bhnd"},
+                [&](ValueRange args) {
+                  Value x = b.roundTo(context.factor, b.sigma(b.widen(args[0]),
+                                                              context.factor));
+                  return whereValid(args[1], x);
+                });
 
   // linear: U = V; delta: U = V - sigma(K) M / (sigma(K) z), read at the keys
   // [S6]

@@ -75,8 +75,9 @@ static void replaceWithCasts(TileBuilder &b, Operation *op, ValueRange values) {
   op->erase();
 }
 
-static void tile(RewriterBase &rewriter, SegmentOp op, Type factor) {
-  TileBuilder b(op.getLoc(), rewriter);
+static void tile(RewriterBase &rewriter, SegmentOp op, Type factor,
+                 TileForm form) {
+  TileBuilder b(op.getLoc(), rewriter, form);
   Value length = countOf(b, op.getLengths(), b.toIndex(b.size(op.getK(), 2)),
                          "lengths", "tokens");
   // Read, then update [S8].
@@ -106,8 +107,9 @@ static bool isDecode(SegmentAttentionOp op) {
          (op.getKeysRotated() || !op.getRotaryFrequencies());
 }
 
-static void tile(RewriterBase &rewriter, SegmentAttentionOp op, Type factor) {
-  TileBuilder b(op.getLoc(), rewriter);
+static void tile(RewriterBase &rewriter, SegmentAttentionOp op, Type factor,
+                 TileForm form) {
+  TileBuilder b(op.getLoc(), rewriter, form);
   Value keys = b.toIndex(b.size(op.getK(), 2));
   Value length = countOf(b, op.getLengths(), keys, "lengths", "keys");
   Value first = countOf(b, op.getQueryOffset(), keys, "query_offset", "keys");
@@ -143,8 +145,9 @@ static void tile(RewriterBase &rewriter, SegmentAttentionOp op, Type factor) {
   replaceWithCasts(b, op, results);
 }
 
-static void tile(RewriterBase &rewriter, MemoryRetrieveOp op, Type factor) {
-  TileBuilder b(op.getLoc(), rewriter);
+static void tile(RewriterBase &rewriter, MemoryRetrieveOp op, Type factor,
+                 TileForm form) {
+  TileBuilder b(op.getLoc(), rewriter, form);
   TiledDecode decode(b, factor, op.getQ());
   decode.length = countOf(b, op.getLengths(), b.toIndex(b.size(op.getQ(), 2)),
                           "lengths", "tokens");
@@ -158,8 +161,9 @@ static void tile(RewriterBase &rewriter, MemoryRetrieveOp op, Type factor) {
                                    op.getEpsilon().convertToDouble(), init));
 }
 
-static void tile(RewriterBase &rewriter, MemoryUpdateOp op, Type factor) {
-  TileBuilder b(op.getLoc(), rewriter);
+static void tile(RewriterBase &rewriter, MemoryUpdateOp op, Type factor,
+                 TileForm form) {
+  TileBuilder b(op.getLoc(), rewriter, form);
   bool reads = static_cast<bool>(op.getReadMemory());
   TiledUpdate update(b, factor, op.getRule(), op.getK(), op.getV());
   update.length = countOf(b, op.getLengths(), b.toIndex(b.size(op.getK(), 2)),
@@ -190,13 +194,25 @@ static FailureOr<Op> toOneHead(RewriterBase &rewriter, Op op) {
 
 namespace {
 struct Tile : public infini_attn::impl::InfiniAttnTileBase<Tile> {
+  using InfiniAttnTileBase::InfiniAttnTileBase;
+
   void runOnOperation() override {
     SmallVector<Operation *> ops;
+    bool isReserved = false;
     getOperation()->walk([&](Operation *op) {
+      // Its sizes are not checked again where it is lowered.
+      if (op->hasAttr(InfiniAttnDialect::kPairProductAttr)) {
+        op->emitOpError("expected no attribute ")
+            << InfiniAttnDialect::kPairProductAttr
+            << ", which this pass sets, got one";
+        isReserved = true;
+      }
       if (isa<SegmentOp, SegmentAttentionOp, MemoryRetrieveOp, MemoryUpdateOp>(
               op))
         ops.push_back(op);
     });
+    if (isReserved)
+      return signalPassFailure();
     IRRewriter rewriter(&getContext());
     for (Operation *op : ops) {
       rewriter.setInsertionPoint(op);
@@ -227,7 +243,12 @@ struct Tile : public infini_attn::impl::InfiniAttnTileBase<Tile> {
       return;
     if (FailureOr<Op> part = toOneHead(rewriter, op); succeeded(part)) {
       rewriter.setInsertionPoint(*part);
-      tile(rewriter, *part, *factor);
+      TileForm form;
+      if (bf16Pairs && factor->isBF16()) {
+        form.inPairs = true;
+        form.queries = 32;
+      }
+      tile(rewriter, *part, *factor, form);
     }
   }
 };

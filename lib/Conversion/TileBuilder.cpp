@@ -8,6 +8,10 @@
 
 #include "TileBuilder.h"
 
+#include "infini_attn/Dialect/InfiniAttn.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -64,6 +68,135 @@ Value TileBuilder::reduced(Value x, int64_t rank) {
   return tensor::ExtractSliceOp::create(
       *this, reducedType, x, Sizes(sizes.size(), getIndexAttr(0)), sizes,
       Sizes(sizes.size(), getIndexAttr(1)));
+}
+
+OpFoldResult TileBuilder::apply(AffineExpr expr, OpFoldResult operand) {
+  return affine::makeComposedFoldedAffineApply(*this, getLoc(), expr, operand);
+}
+
+OpFoldResult TileBuilder::ceilDiv(OpFoldResult size, int64_t step) {
+  return apply(getAffineDimExpr(0).ceilDiv(step), size);
+}
+
+OpFoldResult TileBuilder::floorDiv(OpFoldResult size, int64_t step) {
+  return apply(getAffineDimExpr(0).floorDiv(step), size);
+}
+
+OpFoldResult TileBuilder::roundedUp(OpFoldResult size, int64_t step) {
+  return apply(getAffineDimExpr(0).ceilDiv(step) * step, size);
+}
+
+OpFoldResult TileBuilder::roundedDown(OpFoldResult size, int64_t step) {
+  return apply(getAffineDimExpr(0).floorDiv(step) * step, size);
+}
+
+Value TileBuilder::padded(OpFoldResult rows, OpFoldResult columns, Type element,
+                          function_ref<Value(Value)> make) {
+  OpFoldResult zero = getIndexAttr(0);
+  Sizes sizes{roundedUp(rows, kPairTile), roundedUp(columns, kPairTile)};
+  Value room = tensor::EmptyOp::create(*this, sizes, element);
+  if (sizes[0] == rows && sizes[1] == columns)
+    return make(room);
+  Value none = arith::ConstantOp::create(*this, getZeroAttr(element));
+  room = linalg::FillOp::create(*this, none, room).getResult(0);
+  return insertCorner(make(corner(room, zero, rows, columns)), room);
+}
+
+Value TileBuilder::padded(Value x) {
+  auto type = cast<RankedTensorType>(x.getType());
+  if (llvm::all_of(type.getShape(), [](int64_t size) {
+        return !ShapedType::isDynamic(size) && size % kPairTile == 0;
+      }))
+    return x;
+  return padded(size(x, 0), size(x, 1), type.getElementType(), [&](Value room) {
+    return generic("mn", {{x, "mn"}}, {room, "mn"},
+                   [](ValueRange args) { return args[0]; });
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Pairs
+//===----------------------------------------------------------------------===//
+
+Value TileBuilder::byRows(Value x, int64_t group, ArrayRef<Value> columns,
+                          Indexed out, Payload payload) {
+  AffineExpr r = getAffineDimExpr(0), c = getAffineDimExpr(1);
+  bool isReduction = out.letters == "c";
+  Sizes shape{floorDiv(size(x, 0), group), getIndexAttr(group), size(x, 1)};
+  auto type = RankedTensorType::get(decomposeMixedValues(shape).first,
+                                    getElementTypeOrSelf(x));
+  Value groups = tensor::ExpandShapeOp::create(
+      *this, type, x, ArrayRef<ReassociationIndices>{{0, 1}, {2}}, shape);
+  SmallVector<Value> inputs(group, groups);
+  inputs.append(columns.begin(), columns.end());
+  SmallVector<AffineMap> maps;
+  for (int64_t i = 0; i < group; ++i)
+    maps.push_back(
+        AffineMap::get(2, 0, {r, getAffineConstantExpr(i), c}, getContext()));
+  maps.append(columns.size(), AffineMap::get(2, 0, c));
+  maps.push_back(isReduction ? AffineMap::get(2, 0, c)
+                             : getMultiDimIdentityMap(2));
+  using utils::IteratorType;
+  auto op = linalg::GenericOp::create(
+      *this, out.value.getType(), inputs, out.value, maps,
+      ArrayRef{isReduction ? IteratorType::reduction : IteratorType::parallel,
+               IteratorType::parallel},
+      [&](OpBuilder &, Location, ValueRange args) {
+        OpBuilder::InsertionGuard guard(*this);
+        setInsertionPointToEnd(cast<BlockArgument>(args.front()).getOwner());
+        linalg::YieldOp::create(*this, payload(args));
+      });
+  return op.getResult(0);
+}
+
+Value TileBuilder::pairRows(Value x) {
+  OpFoldResult rows = floorDiv(size(x, 0), 2);
+  Value room =
+      tensor::EmptyOp::create(*this, Sizes{rows, size(x, 1)}, getI32Type());
+  return byRows(x, 2, {}, {room, "rc"}, [&](ValueRange args) -> Value {
+    Value halves[2];
+    for (unsigned i : {0, 1}) {
+      Value half = arith::TruncFOp::create(*this, getBF16Type(), args[i]);
+      half = arith::BitcastOp::create(*this, getI16Type(), half);
+      halves[i] = arith::ExtUIOp::create(*this, getI32Type(), half);
+    }
+    Value high = arith::ShLIOp::create(*this, halves[1], i32(16));
+    return arith::OrIOp::create(*this, halves[0], high);
+  });
+}
+
+std::pair<Value, Value> TileBuilder::unpair(Value pair) {
+  Value low = arith::ShLIOp::create(*this, pair, i32(16)),
+        high = arith::AndIOp::create(*this, pair, i32(0xffff0000));
+  return {arith::BitcastOp::create(*this, getF32Type(), low),
+          arith::BitcastOp::create(*this, getF32Type(), high)};
+}
+
+Value TileBuilder::contractPairs(Value x, Value y, Value out) {
+  AffineExpr m = getAffineDimExpr(0), n = getAffineDimExpr(1),
+             k = getAffineDimExpr(2);
+  auto map = [&](AffineExpr row, AffineExpr column) {
+    return AffineMap::get(3, 0, {row, column}, getContext());
+  };
+  using utils::IteratorType;
+  auto op = linalg::GenericOp::create(
+      *this, out.getType(), ValueRange{x, x, y}, out,
+      ArrayRef{map(m, k * 2), map(m, k * 2 + 1), map(k, n), map(m, n)},
+      ArrayRef{IteratorType::parallel, IteratorType::parallel,
+               IteratorType::reduction},
+      [&](OpBuilder &, Location, ValueRange args) {
+        OpBuilder::InsertionGuard guard(*this);
+        setInsertionPointToEnd(cast<BlockArgument>(args.front()).getOwner());
+        auto [low, high] = unpair(args[2]);
+        Value sum = args[3];
+        for (auto [left, right] : {std::pair{args[0], low}, {args[1], high}}) {
+          Value product = arith::MulFOp::create(*this, widen(left), right);
+          sum = arith::AddFOp::create(*this, sum, product);
+        }
+        linalg::YieldOp::create(*this, sum);
+      });
+  op->setAttr(InfiniAttnDialect::kPairProductAttr, getUnitAttr());
+  return op.getResult(0);
 }
 
 SmallVector<Value>

@@ -21,15 +21,27 @@
 
 namespace mlir::infini_attn {
 
-/// Queries of a panel: three vectors of 16 lanes, six of 8, twelve of 4.
-inline constexpr int64_t kQueries = 48;
-/// Keys of a block: their scores with a panel of queries, 24 KiB, stay in L1.
-inline constexpr int64_t kKeys = 128;
+/// Rows, columns and terms of a product of pairs are multiples of this.
+inline constexpr int64_t kPairTile = 32;
+
+/// How a target wants the tiles, and the factors of their products.
+struct TileForm {
+  /// Of a panel. By default three vectors of 16 lanes, six of 8, twelve of 4.
+  int64_t queries = 48;
+  /// Of a block: its scores with a panel of queries stay in L1.
+  int64_t keys = 128;
+  /// Products of pairs of bf16 (\ref TileBuilder::contractPairs) rather than of
+  /// f32.
+  bool inPairs = false;
+};
 
 /// Slices and loops on top of the equations' builder.
 class TileBuilder : public LinalgBuilder {
 public:
-  using LinalgBuilder::LinalgBuilder;
+  TileBuilder(Location loc, OpBuilder &builder, TileForm form)
+      : LinalgBuilder(loc, builder), form(form) {}
+
+  const TileForm form;
 
   Value index(int64_t value) {
     return arith::ConstantIndexOp::create(*this, value);
@@ -58,8 +70,32 @@ public:
                OpFoldResult columns);
   /// \p part in the place of the first rows and columns of \p x.
   Value insertCorner(Value part, Value x);
+  /// \p size / \p step up or down, and \p size up or down to a multiple.
+  OpFoldResult ceilDiv(OpFoldResult size, int64_t step);
+  OpFoldResult floorDiv(OpFoldResult size, int64_t step);
+  OpFoldResult roundedUp(OpFoldResult size, int64_t step);
+  OpFoldResult roundedDown(OpFoldResult size, int64_t step);
+  /// \p x, m x n, with rows and columns of 0 up to multiples of kPairTile; \p x
+  /// itself where it has them.
+  Value padded(Value x);
+  /// The same, of what \p make writes into a place of m x n.
+  Value padded(OpFoldResult rows, OpFoldResult columns, Type element,
+               function_ref<Value(Value)> make);
   /// Without its leading dimensions of size 1, until \p rank are left.
   Value reduced(Value x, int64_t rank);
+
+  /// out = payload of x[group * r + i, c] for each i < group, of what \p
+  /// columns hold at c, and of out, which is "rc", or "c" and then a reduction.
+  Value byRows(Value x, int64_t group, ArrayRef<Value> columns, Indexed out,
+               Payload payload);
+  /// Two rows of bf16 in one of i32, the first in the low bits: k / 2 x n of \p
+  /// x, k x n in f32, rounded.
+  Value pairRows(Value x);
+  /// The two f32 of such an element.
+  std::pair<Value, Value> unpair(Value pair);
+  /// out[m, n] + sum over k of x[m, k] y[k, n], with x in bf16 and the rows of
+  /// y in pairs: all sizes are multiples of kPairTile.
+  Value contractPairs(Value x, Value y, Value out);
 
   /// for i = from; i < to; i += step, with values that it carries.
   SmallVector<Value>
@@ -67,6 +103,8 @@ public:
        function_ref<SmallVector<Value>(Value, ValueRange)> body);
 
 private:
+  OpFoldResult apply(AffineExpr expr, OpFoldResult operand);
+
   struct Part {
     SmallVector<OpFoldResult> offsets, sizes, strides;
   };

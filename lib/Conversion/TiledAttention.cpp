@@ -42,12 +42,80 @@ Value TiledAttention::factors(Value x, OpFoldResult width) {
                    });
 }
 
+/// Blocks of keys of \p x, n x d in f32 or bf16, as left factors of products of
+/// pairs: the rows as they are, or x^T. Of what lies past the last key in its
+/// block, and past d, 0.
+Value TiledAttention::blocks(Value x, OpFoldResult width, bool isTurned) {
+  OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
+  int64_t keys = b.form.keys;
+  Sizes strides(3, one),
+      sizes{one, b.roundedUp(width, kPairTile), b.getIndexAttr(keys)};
+  if (!isTurned)
+    std::swap(sizes[1], sizes[2]);
+  Sizes all = sizes;
+  all[0] = b.ceilDiv(getAsOpFoldResult(keyCount), keys);
+  Value init = tensor::EmptyOp::create(b, all, factor);
+  return b.loop(
+      b.index(0), keyCount, keys, init,
+      [&](Value key, ValueRange args) -> SmallVector<Value> {
+        OpFoldResult count = b.min(b.sub(keyCount, key), b.index(keys));
+        Value rows = b.corner(x, key, count, width);
+        Sizes offsets{blockOf(key), zero, zero};
+        auto type = RankedTensorType::get(
+            decomposeMixedValues(ArrayRef(sizes).drop_front()).first, factor);
+        Value block = tensor::ExtractSliceOp::create(b, type, args[0], offsets,
+                                                     sizes, strides);
+        Value none = arith::ConstantOp::create(b, b.getZeroAttr(factor));
+        block = linalg::FillOp::create(b, none, block).getResult(0);
+        Value part = b.corner(block, zero, isTurned ? width : count,
+                              isTurned ? count : width);
+        part =
+            b.generic(isTurned ? "dn" : "nd", {{rows, "nd"}},
+                      {part, isTurned ? "dn" : "nd"}, [&](ValueRange values) {
+                        return b.narrow(factor, b.widen(values[0]));
+                      });
+        block = b.insertCorner(part, block);
+        return {tensor::InsertSliceOp::create(b, block, args[0], offsets, sizes,
+                                              strides)};
+      })[0];
+}
+
+OpFoldResult TiledAttention::blockOf(Value key) {
+  return b.floorDiv(getAsOpFoldResult(key), b.form.keys);
+}
+
+/// The first \p rows of block \p key of what blocks() made.
+Value TiledAttention::blockRows(Value blocks, Value key, OpFoldResult rows,
+                                OpFoldResult columns) {
+  OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
+  auto type = RankedTensorType::get(decomposeMixedValues({rows, columns}).first,
+                                    factor);
+  return tensor::ExtractSliceOp::create(
+      b, type, blocks, Sizes{blockOf(key), zero, zero},
+      Sizes{one, rows, columns}, Sizes(3, one));
+}
+
+/// The first \p keys columns of block \p key of what blocks() made of V.
+Value TiledAttention::blockColumns(Value blocks, Value key, OpFoldResult keys) {
+  return blockRows(blocks, key, leftRows(valueWidth), keys);
+}
+
+/// The rows of a left factor of \p size.
+OpFoldResult TiledAttention::leftRows(OpFoldResult size) {
+  return b.form.inPairs ? b.roundedUp(size, kPairTile) : size;
+}
+
+/// A panel, k x q in f32, as the right factor of a product.
+Value TiledAttention::rightFactor(Value panel) {
+  return b.form.inPairs ? b.pairRows(b.padded(panel)) : panel;
+}
+
 /// rope(K), n x d: turned over, rotated and turned back, once a segment.
 Value TiledAttention::rotatedKeys() {
-  if (!rotary.frequencies || keysRotated)
-    return factors(k, keyWidth);
   OpFoldResult count = b.size(k, 2), zero = b.getIndexAttr(0);
   Value rows = b.tokens(k, zero, zero, count);
+  if (!rotary.frequencies || keysRotated)
+    return b.form.inPairs ? rows : factors(k, keyWidth);
   Value kt = b.generic("dn", {{rows, "nd"}}, {b.empty({keyWidth, count}), "dn"},
                        [&](ValueRange args) { return b.widen(args[0]); });
   kt = rotate(b, rotary.style, angles(b.toIndex(count), b.index(0)), kt, "",
@@ -62,7 +130,7 @@ Value TiledAttention::turnedQueries(const Block &block) {
                one = b.getIndexAttr(1);
   Value rows = b.tokens(q, getAsOpFoldResult(block.head),
                         getAsOpFoldResult(block.query), count);
-  Value panel = b.filled({keyWidth, b.getIndexAttr(kQueries)}, 0);
+  Value panel = b.filled({keyWidth, b.getIndexAttr(b.form.queries)}, 0);
   Value part = b.corner(panel, zero, keyWidth, count);
   part = b.generic("dq", {{rows, "qd"}}, {part, "dq"},
                    [&](ValueRange args) { return b.widen(args[0]); });
@@ -77,9 +145,10 @@ Value TiledAttention::queryPanel(const Block &block, Value turned) {
     return b.roundTo(factor, x);
   };
   if (!rotary.frequencies)
-    return b.generic("dq", {{turned, "dq"}},
-                     {b.empty({keyWidth, b.getIndexAttr(kQueries)}), "dq"},
-                     [&](ValueRange args) { return toFactor(args[0]); });
+    return b.generic(
+        "dq", {{turned, "dq"}},
+        {b.empty({keyWidth, b.getIndexAttr(b.form.queries)}), "dq"},
+        [&](ValueRange args) { return toFactor(args[0]); });
   AngleTables tables = queryAngles;
   for (Value *table : {&tables.cosines, &tables.sines}) {
     // The panel is rotated whole; past the last query the angles do not matter.
@@ -89,7 +158,7 @@ Value TiledAttention::queryPanel(const Block &block, Value turned) {
     Value columns = tensor::ExtractSliceOp::create(
         b, *table, Sizes{zero, getAsOpFoldResult(block.query)},
         Sizes{pairs, count}, Sizes{one, one});
-    Value room = b.filled({pairs, b.getIndexAttr(kQueries)}, 0);
+    Value room = b.filled({pairs, b.getIndexAttr(b.form.queries)}, 0);
     *table = b.insertCorner(columns, room);
   }
   return rotate(b, rotary.style, tables, turned, "", toFactor);
@@ -97,72 +166,84 @@ Value TiledAttention::queryPanel(const Block &block, Value turned) {
 
 /// sigma(Q)^T, d x q, never rotated [S11]
 Value TiledAttention::featurePanel(Value turned) {
-  return b.generic(
-      "dq", {{turned, "dq"}},
-      {b.empty({keyWidth, b.getIndexAttr(kQueries)}), "dq"},
-      [&](ValueRange args) { return b.roundTo(factor, b.sigma(args[0])); });
+  return b.generic("dq", {{turned, "dq"}},
+                   {b.empty({keyWidth, b.getIndexAttr(b.form.queries)}), "dq"},
+                   [&](ValueRange args) {
+                     return b.roundTo(factor, b.sigma(args[0], factor));
+                   });
 }
 
 /// exp(score - max), of exponents of 2
 Value TiledAttention::weight(Value score, Value max) {
-  return b.exp2OfNonPositive(arith::SubFOp::create(b, score, max),
-                             /*degree=*/factor.isF32() ? 6 : 4);
+  return b.exp2(arith::SubFOp::create(b, score, max), factor);
 }
 
-Running TiledAttention::keyBlock(const Block &block, Value panel, Value key,
-                                 Value count, bool isMasked, Running running) {
-  OpFoldResult width = b.getIndexAttr(kQueries),
-               rows = getAsOpFoldResult(count), from = getAsOpFoldResult(key);
+/// m'[q] = max(m[q], max_n S^T[n, q]), l exp(m - m'), and exp(m - m'): the
+/// factor of all that was summed relative to m.
+TiledAttention::Rescaled TiledAttention::rescale(Value blockMax,
+                                                 const Running &running) {
+  SmallVector<Value> updated = b.generic(
+      "q", {{blockMax, "q"}},
+      ArrayRef<Indexed>{{running.max, "q"},
+                        {running.sum, "q"},
+                        {b.empty({b.getIndexAttr(b.form.queries)}), "q"}},
+      [&](ValueRange args) -> SmallVector<Value> {
+        Value max = b.greater(args[0], args[1]);
+        Value factor = weight(args[1], max);
+        Value sum = arith::MulFOp::create(b, args[2], factor);
+        return {max, sum, factor};
+      });
+  return {updated[0], updated[1], updated[2]};
+}
+
+/// A score as an exponent of 2; that of key \p key, i32, and query \p query of
+/// a block, where these are given, is -inf where the query does not see the
+/// key.
+Value TiledAttention::exponent(Value score, const Visible *visible, Value key,
+                               Value query) {
+  if (!scalesQueries(factor))
+    score = arith::MulFOp::create(b, score, base2);
+  if (!visible)
+    return score;
+  // n <= q + (position - key), and no key past the last one.
+  Value last = arith::AddIOp::create(b, query, visible->ahead);
+  if (visible->last)
+    last = arith::MinSIOp::create(b, last, visible->last);
+  Value sees = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, key, last);
+  return arith::SelectOp::create(
+      b, sees, score, b.f32(-std::numeric_limits<double>::infinity()));
+}
+
+/// Index \p loop of a payload, as i32.
+static Value place(TileBuilder &b, unsigned loop) {
+  return arith::IndexCastOp::create(b, b.getI32Type(),
+                                    linalg::IndexOp::create(b, loop));
+}
+
+Running TiledAttention::keyBlock(Value panel, Value key, OpFoldResult rows,
+                                 const Visible *visible, Running running) {
+  OpFoldResult width = b.getIndexAttr(b.form.queries), from = key,
+               zero = b.getIndexAttr(0);
   Value keyRows = b.corner(keys, from, rows, keyWidth);
   Value valueRows = b.corner(values, from, rows, valueWidth);
 
   // S^T[n, q] = sum_d K[n, d] Q^T[d, q]
-  Value room = b.corner(running.scores, b.getIndexAttr(0), rows, width);
+  Value room = b.corner(running.scores, zero, rows, width);
   room = linalg::FillOp::create(b, b.f32(0), room).getResult(0);
   Value scores =
       b.contract("nqd", {keyRows, "nd"}, {panel, "dq"}, {room, "nq"});
-
-  // Query q of the block sees key n of it: n <= q + (position - key).
-  Value ahead =
-      arith::IndexCastOp::create(b, b.getI32Type(), b.sub(block.position, key));
-  auto score = [&](Value value, unsigned keyLoop, unsigned queryLoop) -> Value {
-    if (!scalesQueries(factor))
-      value = arith::MulFOp::create(b, value, base2);
-    if (!isMasked)
-      return value;
-    auto place = [&](unsigned loop) -> Value {
-      return arith::IndexCastOp::create(b, b.getI32Type(),
-                                        linalg::IndexOp::create(b, loop));
-    };
-    Value sees = arith::CmpIOp::create(
-        b, arith::CmpIPredicate::sle, place(keyLoop),
-        arith::AddIOp::create(b, place(queryLoop), ahead));
-    return arith::SelectOp::create(
-        b, sees, value, b.f32(-std::numeric_limits<double>::infinity()));
-  };
-
-  // m'[q] = max(m[q], max_n S^T[n, q]), and the factor exp(m - m') of what was
-  // summed relative to m
   Value lowest = b.filled({width}, std::numeric_limits<float>::lowest());
   Value blockMax = b.generic(
       "qn", {{scores, "nq"}}, {lowest, "q"}, [&](ValueRange args) -> Value {
-        return arith::MaxNumFOp::create(b, args[1], score(args[0], 1, 0));
+        Value x = exponent(args[0], visible, place(b, 1), place(b, 0));
+        return b.greater(x, args[1]);
       });
-  SmallVector<Value> updated = b.generic(
-      "q", {{blockMax, "q"}},
-      ArrayRef<Indexed>{
-          {running.max, "q"}, {running.sum, "q"}, {b.empty({width}), "q"}},
-      [&](ValueRange args) -> SmallVector<Value> {
-        Value max = arith::MaxNumFOp::create(b, args[1], args[0]);
-        Value rescale = weight(args[1], max);
-        Value sum = arith::MulFOp::create(b, args[2], rescale);
-        return {max, sum, rescale};
-      });
-  Value max = updated[0], sum = updated[1], rescale = updated[2];
+  auto [max, sum, factorOfOld] = rescale(blockMax, running);
   // P^T[n, q] = exp(S^T[n, q] - m'[q]), a factor of the next product [S17]
   Value weights =
       b.generic("nq", {{max, "q"}}, {scores, "nq"}, [&](ValueRange args) {
-        return b.roundTo(factor, weight(score(args[1], 0, 1), args[0]));
+        Value x = exponent(args[1], visible, place(b, 0), place(b, 1));
+        return b.roundTo(factor, weight(x, args[0]));
       });
   // l[q] = exp(m - m') l[q] + sum_n P^T[n, q]
   sum = b.generic("qn", {{weights, "nq"}}, {sum, "q"},
@@ -170,40 +251,140 @@ Running TiledAttention::keyBlock(const Block &block, Value panel, Value key,
                     return arith::AddFOp::create(b, args[1], args[0]);
                   });
   // O^T[v, q] = exp(m - m') O^T[v, q] + sum_n V[n, v] P^T[n, q]
-  Value output = b.generic("vq", {{rescale, "q"}}, {running.output, "vq"},
-                           [&](ValueRange args) -> Value {
-                             return arith::MulFOp::create(b, args[0], args[1]);
-                           });
-  output =
-      b.contract("vqn", {valueRows, "nv"}, {weights, "nq"}, {output, "vq"});
-  return {max, sum, output, b.insertCorner(weights, running.scores)};
+  Value output = b.contract("vqn", {valueRows, "nv"}, {weights, "nq"},
+                            {rescaled(running.output, factorOfOld), "vq"});
+  return {max, sum, output, b.insertCorner(weights, running.scores), {}};
+}
+
+/// The same, by products of pairs.
+Running TiledAttention::keyBlockInPairs(Value panel, Value key,
+                                        OpFoldResult rows,
+                                        const Visible *visible,
+                                        Running running) {
+  OpFoldResult width = b.getIndexAttr(b.form.queries), zero = b.getIndexAttr(0);
+  Value keyRows = blockRows(keys, key, rows, b.roundedUp(keyWidth, kPairTile));
+  Value valueRows = blockColumns(values, key, rows);
+
+  Value room = b.corner(running.scores, zero, rows, width);
+  room = linalg::FillOp::create(b, b.f32(0), room).getResult(0);
+  Value scores = b.contractPairs(keyRows, panel, room);
+  Value lowest = b.filled({width}, std::numeric_limits<float>::lowest());
+  // Four rows at a time: a chain of maxima waits for each of them.
+  constexpr int64_t kGroup = 4;
+  auto exponents = [&](ValueRange group) {
+    SmallVector<Value> xs;
+    Value row = visible ? place(b, 0) : Value(),
+          query = visible ? place(b, 1) : Value();
+    int64_t count = group.size();
+    for (auto [i, score] : llvm::enumerate(group)) {
+      Value place;
+      if (visible)
+        place = arith::AddIOp::create(
+            b, arith::MulIOp::create(b, row, b.i32(count)), b.i32(i));
+      xs.push_back(exponent(score, visible, place, query));
+    }
+    return xs;
+  };
+  Value blockMax = b.byRows(
+      scores, kGroup, {}, {lowest, "c"}, [&](ValueRange args) -> Value {
+        SmallVector<Value> xs = exponents(args.take_front(kGroup));
+        for (; xs.size() > 1; xs.resize(xs.size() / 2))
+          for (size_t i = 0, half = xs.size() / 2; i < half; ++i)
+            xs[i] = b.greater(xs[i], xs[i + half]);
+        return b.greater(xs[0], args.back());
+      });
+  auto [max, sum, factorOfOld] = rescale(blockMax, running);
+  // Cut off rather than rounded: the sum is of the same weights, and what the
+  // cut takes from all of them leaves the quotient.
+  OpFoldResult pairs = b.floorDiv(rows, 2);
+  Value weights = b.byRows(
+      scores, 2, {max}, {b.corner(running.weights, zero, pairs, width), "rc"},
+      [&](ValueRange args) -> Value {
+        SmallVector<Value> bits;
+        for (Value x : exponents(args.take_front(2)))
+          bits.push_back(
+              arith::BitcastOp::create(b, b.getI32Type(), weight(x, args[2])));
+        return arith::OrIOp::create(
+            b, arith::ShRUIOp::create(b, bits[0], b.i32(16)),
+            arith::AndIOp::create(b, bits[1], b.i32(0xffff0000)));
+      });
+  sum = b.byRows(weights, 2, {}, {sum, "c"}, [&](ValueRange args) -> Value {
+    Value total;
+    for (Value pair : args.take_front(2)) {
+      auto [low, high] = b.unpair(pair);
+      Value both = arith::AddFOp::create(b, low, high);
+      total = total ? arith::AddFOp::create(b, total, both) : both;
+    }
+    return arith::AddFOp::create(b, args.back(), total);
+  });
+  Value output = b.contractPairs(valueRows, weights,
+                                 rescaled(running.output, factorOfOld));
+  return {max, sum, output, b.insertCorner(scores, running.scores),
+          b.insertCorner(weights, running.weights)};
+}
+
+Value TiledAttention::rescaled(Value output, Value factor) {
+  return b.generic("vq", {{factor, "q"}}, {output, "vq"},
+                   [&](ValueRange args) -> Value {
+                     return arith::MulFOp::create(b, args[0], args[1]);
+                   });
 }
 
 Running TiledAttention::attend(const Block &block, Value panel) {
-  OpFoldResult width = b.getIndexAttr(kQueries);
-  Running start;
+  OpFoldResult width = b.getIndexAttr(b.form.queries),
+               height = b.getIndexAttr(b.form.keys);
+  int64_t step = b.form.keys;
   // From the lowest number, not from -inf: exp(-inf - m) is 0 then.
-  start.max = b.filled({width}, std::numeric_limits<float>::lowest());
-  start.sum = b.filled({width}, 0);
-  start.output = b.filled({valueWidth, width}, 0);
-  start.scores = b.empty({b.getIndexAttr(kKeys), width});
+  SmallVector<Value> carried{
+      b.filled({width}, std::numeric_limits<float>::lowest()),
+      b.filled({width}, 0), b.filled({leftRows(valueWidth), width}, 0),
+      b.empty({height, width})};
+  if (b.form.inPairs)
+    carried.push_back(tensor::EmptyOp::create(
+        b, Sizes{b.getIndexAttr(step / 2), width}, b.getI32Type()));
 
   // All queries see the keys up to the first one's place; the rest are masked.
   Value whole = b.min(block.position, keyCount);
   Value end = b.min(b.add(block.position, block.count), keyCount);
-  SmallVector<Value> carried{start.max, start.sum, start.output, start.scores};
+  if (b.form.inPairs) // of whole blocks
+    whole = b.toIndex(b.roundedDown(getAsOpFoldResult(whole), step));
   for (auto [from, to, isMasked] :
        {std::tuple{b.index(0), whole, false}, {whole, end, true}})
-    carried = b.loop(from, to, kKeys, carried,
-                     [&, to = to, isMasked = isMasked](
-                         Value key, ValueRange args) -> SmallVector<Value> {
-                       Value count = b.min(b.sub(to, key), b.index(kKeys));
-                       Running next =
-                           keyBlock(block, panel, key, count, isMasked,
-                                    {args[0], args[1], args[2], args[3]});
-                       return {next.max, next.sum, next.output, next.scores};
-                     });
-  return {carried[0], carried[1], carried[2], carried[3]};
+    carried = b.loop(
+        from, to, step, carried,
+        [&, to = to, isMasked = isMasked](Value key, ValueRange args) {
+          Value left = b.sub(to, key);
+          Visible visible;
+          if (isMasked) {
+            auto toI32 = [&](Value place) -> Value {
+              return arith::IndexCastOp::create(b, b.getI32Type(), place);
+            };
+            visible.ahead = toI32(b.sub(block.position, key));
+            if (b.form.inPairs)
+              visible.last = toI32(b.sub(left, b.index(1)));
+          }
+          const Visible *mask = isMasked ? &visible : nullptr;
+          Running before{args[0], args[1], args[2], args[3],
+                         b.form.inPairs ? args[4] : Value()};
+          Running after;
+          if (b.form.inPairs) {
+            OpFoldResult rows = height;
+            if (isMasked)
+              rows = b.min(
+                  b.toIndex(b.roundedUp(getAsOpFoldResult(left), kPairTile)),
+                  b.index(step));
+            after = keyBlockInPairs(panel, key, rows, mask, before);
+          } else {
+            OpFoldResult rows = b.min(left, b.index(step));
+            after = keyBlock(panel, key, rows, mask, before);
+          }
+          SmallVector<Value> next{after.max, after.sum, after.output,
+                                  after.scores};
+          if (after.weights)
+            next.push_back(after.weights);
+          return next;
+        });
+  return {carried[0], carried[1], carried[2], {}, {}};
 }
 
 /// Whether query \p loop of a block is none of padding; null where all are.
@@ -220,7 +401,7 @@ Value TiledAttention::isValid(const Block &block, unsigned loop) {
 Value TiledAttention::share(const Block &block, Value divisor, Value numerator,
                             double epsilon) {
   return b.generic(
-      "q", {{divisor, "q"}}, {b.empty({b.getIndexAttr(kQueries)}), "q"},
+      "q", {{divisor, "q"}}, {b.empty({b.getIndexAttr(b.form.queries)}), "q"},
       [&](ValueRange args) -> Value {
         Value share = b.share(numerator, args[0], epsilon);
         if (Value valid = isValid(block, 0))
@@ -232,7 +413,7 @@ Value TiledAttention::share(const Block &block, Value divisor, Value numerator,
 /// A block of queries of one head, in its place of \p init
 Value TiledAttention::finish(const Block &block, Value init) {
   OpFoldResult count = getAsOpFoldResult(block.count),
-               width = b.getIndexAttr(kQueries), zero = b.getIndexAttr(0);
+               width = b.getIndexAttr(b.form.queries), zero = b.getIndexAttr(0);
   SmallVector<std::pair<Value, Value>> parts; // v x q, and its factor q
   Value turned = turnedQueries(block);
   Value localShare = b.f32(1);
@@ -243,13 +424,17 @@ Value TiledAttention::finish(const Block &block, Value init) {
     localShare = arith::SubFOp::create(b, b.f32(1), weight);
     // (sigma(Q) M)^T[v, q] = sum_d M[d, v] sigma(Q)^T[d, q], and by z [S4]
     Value features = featurePanel(turned);
-    Value numerator = b.contract("vqd", {read.memory, "dv"}, {features, "dq"},
-                                 {b.filled({valueWidth, width}, 0), "vq"});
+    Value numerator = b.filled({leftRows(valueWidth), width}, 0);
+    numerator =
+        b.form.inPairs
+            ? b.contractPairs(turnedMemory, rightFactor(features), numerator)
+            : b.contract("vqd", {read.memory, "dv"}, {features, "dq"},
+                         {numerator, "vq"});
     Value divisor = b.contract("qd", {read.normalizer, "d"}, {features, "dq"},
                                {b.filled({width}, 0), "q"});
     parts.push_back({numerator, share(block, divisor, weight, read.epsilon)});
   }
-  Running local = attend(block, queryPanel(block, turned));
+  Running local = attend(block, rightFactor(queryPanel(block, turned)));
   parts.push_back({local.output, share(block, local.sum, localShare, 0)});
 
   // O^T[v, q] = sum of the parts, each times its factor, in the last one's
@@ -283,20 +468,34 @@ Value TiledAttention::build(Value init) {
   keyCount = b.toIndex(b.size(k, 2));
   if (length)
     keyCount = b.min(keyCount, length);
-  base2 = arith::MulFOp::create(b, scale, b.f32(1.4426950408889634));
+  base2 = arith::MulFOp::create(b, scale, b.f32(kLog2E));
   if (rotary.frequencies) {
     frequencies = boundFrequencies(b, b.getLoc(), rotary.frequencies, keyWidth);
     queryAngles = angles(queries, first);
   }
   keys = rotatedKeys();
-  values = factors(v, valueWidth);
+  if (b.form.inPairs) {
+    OpFoldResult zero = b.getIndexAttr(0);
+    keys = blocks(keys, keyWidth, /*isTurned=*/false);
+    values = blocks(b.tokens(v, zero, zero, b.size(v, 2)), valueWidth,
+                    /*isTurned=*/true);
+    if (read.memory)
+      turnedMemory = b.padded(valueWidth, keyWidth, factor, [&](Value room) {
+        return b.generic(
+            "vd", {{read.memory, "dv"}}, {room, "vd"},
+            [&](ValueRange args) { return b.narrow(factor, args[0]); });
+      });
+  } else {
+    values = factors(v, valueWidth);
+  }
   return b.loop(b.index(0), heads, 1, init,
                 [&](Value head, ValueRange outer) -> SmallVector<Value> {
                   return b.loop(
-                      b.index(0), queries, kQueries, outer,
+                      b.index(0), queries, b.form.queries, outer,
                       [&](Value query, ValueRange args) -> SmallVector<Value> {
                         Value left = b.sub(queries, query);
-                        Block block{head, query, b.min(left, b.index(kQueries)),
+                        Block block{head, query,
+                                    b.min(left, b.index(b.form.queries)),
                                     b.add(first, query)};
                         return {finish(block, args[0])};
                       });

@@ -185,7 +185,7 @@ Value TiledDecode::retrieve(Value memory, Value normalizer, double epsilon,
       [&](Value head) {
         return b.tokens(q, OpFoldResult(head), b.getIndexAttr(0), queries);
       },
-      [&](Value x) { return b.sigma(x); });
+      [&](Value x) { return b.sigma(x, factor); });
   // (sigma(Q) M)[r, v] = sum_d sigma(Q)[r, d] M[d, v], and by z [S4]
   Value numerator = b.contract("rvd", {features, "rd"}, {memory, "dv"},
                                {b.filled({rows, b.size(memory, 1)}, 0), "rv"});
@@ -227,7 +227,8 @@ Value TiledDecode::score(const Block &block, Value value, ValueRange args) {
 Value TiledDecode::weight(const Block &block, Value max, Value value,
                           ValueRange args) {
   Value x = arith::SubFOp::create(b, score(block, value, args), max);
-  return b.exp2OfNonPositive(x, /*degree=*/factor.isF32() ? 6 : 4);
+  // The log-sum-exp is of f32, whatever the factors are rounded to.
+  return b.exp2(x, b.getF32Type());
 }
 
 static Value cleared(TileBuilder &b, Value x, double value) {
@@ -354,8 +355,8 @@ TiledDecode::Partial TiledDecode::combine(const Partial &blocks) {
   Value weights =
       b.generic("cr", {{blocks[Max], "cr"}, {all[Max], "r"}},
                 {b.empty(sizes), "cr"}, [&](ValueRange args) {
-                  return b.exp2OfNonPositive(
-                      arith::SubFOp::create(b, args[0], args[1]), /*degree=*/6);
+                  return b.exp2(arith::SubFOp::create(b, args[0], args[1]),
+                                b.getF32Type());
                 });
   for (unsigned i = Sum; i < blocks.size(); ++i) {
     sizes = tensor::getMixedSizes(b, b.getLoc(), blocks[i]);

@@ -34,10 +34,18 @@ namespace mlir::infini_attn {
 
 /// What a block of queries carries from one block of keys to the next.
 struct Running {
-  Value max;    ///< m: q
-  Value sum;    ///< l: q
-  Value output; ///< O^T: v x q
-  Value scores; ///< room for S^T: n x q, its contents do not matter
+  Value max;     ///< m: q
+  Value sum;     ///< l: q
+  Value output;  ///< O^T: v x q
+  Value scores;  ///< room for S^T: n x q, its contents do not matter
+  Value weights; ///< room for P^T in pairs: n / 2 x q, or null
+};
+
+/// Which keys of a block its queries see: key n is seen by query q where
+/// n <= min(q + ahead, last).
+struct Visible {
+  Value ahead; ///< i32
+  Value last;  ///< i32, or null where the block has no rows past it
 };
 
 /// The read of the memory that is mixed in, or null.
@@ -69,14 +77,30 @@ private:
     Value position;           ///< where the first stands among the keys
   };
 
+  struct Rescaled {
+    Value max, sum, factor; ///< m', l exp(m - m') and exp(m - m')
+  };
+
   AngleTables angles(Value tokens, Value from);
   Value factors(Value x, OpFoldResult width);
   Value rotatedKeys();
   Value turnedQueries(const Block &block);
   Value queryPanel(const Block &block, Value turned);
   Value featurePanel(Value turned);
-  Running keyBlock(const Block &block, Value panel, Value key, Value count,
-                   bool isMasked, Running running);
+  Value blocks(Value x, OpFoldResult width, bool isTurned);
+  OpFoldResult blockOf(Value key);
+  Value blockRows(Value blocks, Value key, OpFoldResult rows,
+                  OpFoldResult columns);
+  Value blockColumns(Value blocks, Value key, OpFoldResult keys);
+  OpFoldResult leftRows(OpFoldResult size);
+  Value rightFactor(Value panel);
+  Rescaled rescale(Value blockMax, const Running &running);
+  Value rescaled(Value output, Value factor);
+  Value exponent(Value score, const Visible *visible, Value key, Value query);
+  Running keyBlock(Value panel, Value key, OpFoldResult rows,
+                   const Visible *visible, Running running);
+  Running keyBlockInPairs(Value panel, Value key, OpFoldResult rows,
+                          const Visible *visible, Running running);
   Running attend(const Block &block, Value panel);
   Value weight(Value score, Value max);
   Value isValid(const Block &block, unsigned loop);
@@ -90,10 +114,11 @@ private:
   OpFoldResult keyWidth, valueWidth;
   Value frequencies;
   AngleTables queryAngles;
-  Value keys;     ///< n x d, rotated
-  Value values;   ///< n x v
-  Value base2;    ///< scale * log2(e): scores are exponents of 2
-  Value keyCount; ///< Nk, or the length
+  Value keys;         ///< n x d, rotated; in pairs blocks x n x d
+  Value values;       ///< n x v; in pairs blocks x v x n
+  Value turnedMemory; ///< in pairs M^T: v x d
+  Value base2;        ///< scale * log2(e): scores are exponents of 2
+  Value keyCount;     ///< Nk, or the length
 };
 
 /// M' and z' of one segment, by blocks of tokens.
@@ -112,12 +137,16 @@ public:
 
 private:
   Value values(Value features, OpFoldResult from, OpFoldResult count);
+  Value valuesInPairs(Value features, OpFoldResult from, OpFoldResult count);
+  std::pair<Value, Value> buildInPairs(Value tokens, Value memory,
+                                       Value normalizer);
 
   TileBuilder &b;
   Type factor;
   UpdateRule rule;
   Value k, v;
   OpFoldResult keyWidth, valueWidth;
+  Value memoryPairs; ///< of the memory that is read, or null
 };
 
 } // namespace mlir::infini_attn

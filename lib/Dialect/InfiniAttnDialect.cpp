@@ -89,8 +89,11 @@ LogicalResult infini_attn::verifyKnownAttributes(Operation *op) {
 LogicalResult
 InfiniAttnDialect::verifyOperationAttribute(Operation *op,
                                             NamedAttribute attribute) {
-  if (attribute.getName() == kSequentialAttr && isa<FunctionOpInterface>(op) &&
-      isa<UnitAttr>(attribute.getValue()))
+  bool isKnown = attribute.getName() == kSequentialAttr
+                     ? isa<FunctionOpInterface>(op)
+                     : attribute.getName() == kPairProductAttr &&
+                           isa<linalg::GenericOp>(op);
+  if (isKnown && isa<UnitAttr>(attribute.getValue()))
     return success();
   return op->emitOpError("got unknown attribute ") << attribute.getName();
 }

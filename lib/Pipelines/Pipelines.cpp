@@ -81,12 +81,15 @@ static void addBufferization(OpPassManager &pm) {
 }
 
 /// arith, cf, func, math, memref, scf, vector -> llvm
-static void addLLVMConversion(OpPassManager &pm) {
+static void addLLVMConversion(OpPassManager &pm, bool roundsToBF16 = false) {
+  pm.addPass(cpu::createInfiniAttnAMXToLLVM());
   pm.addPass(cpu::createInfiniAttnExpandReshapes());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   pm.addPass(createSCFToControlFlowPass());
-  pm.addPass(createConvertVectorToLLVMPass());
+  ConvertVectorToLLVMPassOptions vectorOptions;
+  vectorOptions.x86Vector = true;
+  pm.addPass(createConvertVectorToLLVMPass(vectorOptions));
   // No library has functions of bf16; f16 is as it was.
   math::MathExtendToSupportedTypesOptions wide;
   wide.extraTypeStrs = {"f16"};
@@ -102,7 +105,7 @@ static void addLLVMConversion(OpPassManager &pm) {
   emulation.targetTypeStr = "f32";
   pm.addPass(arith::createArithEmulateUnsupportedFloats(emulation));
   arith::ArithExpandOpsPassOptions expansion;
-  expansion.includeBf16 = true;
+  expansion.includeBf16 = !roundsToBF16;
   pm.addPass(arith::createArithExpandOpsPass(expansion));
   pm.addPass(createArithToLLVMConversionPass());
   pm.addPass(createConvertIndexToLLVMPass());
@@ -142,12 +145,14 @@ void infini_attn::buildToLinalgPipeline(OpPassManager &pm) {
 }
 
 void infini_attn::buildToCPUPipeline(OpPassManager &pm,
-                                     const CPUPipelineOptions &options) {
+                                     const cpu::Target &target) {
   addGuards(pm);
   // infini_attn, linalg, tensor: one task a batch row and head
   pm.addPass(createInfiniAttnDistribute());
   addSegmentation(pm);
-  pm.addPass(createInfiniAttnTile());
+  InfiniAttnTileOptions tileOptions;
+  tileOptions.bf16Pairs = target.pairUnit.has_value();
+  pm.addPass(createInfiniAttnTile(tileOptions));
   addEquations(pm);
   // linalg, scf, tensor: fewer passes over memory
   pm.addPass(createInfiniAttnFuseElementwise());
@@ -156,22 +161,30 @@ void infini_attn::buildToCPUPipeline(OpPassManager &pm,
   // linalg, memref, scf -> memref, scf, vector
   pm.addNestedPass<func::FuncOp>(createForallToParallelLoopPass());
   cpu::InfiniAttnOutlineThinProductsOptions thinOptions;
-  thinOptions.vectorBits = options.vectorBits;
+  thinOptions.vectorBits = target.vectorBits;
   pm.addPass(cpu::createInfiniAttnOutlineThinProducts(thinOptions));
+  if (target.pairUnit) {
+    cpu::InfiniAttnPairProductsOptions pairOptions;
+    pairOptions.unit = *target.pairUnit;
+    pairOptions.vectorBits = target.vectorBits;
+    pm.addPass(cpu::createInfiniAttnPairProducts(pairOptions));
+  }
   cpu::InfiniAttnOutlineKernelsOptions outlineOptions;
-  outlineOptions.vectorBits = options.vectorBits;
+  outlineOptions.vectorBits = target.vectorBits;
   pm.addPass(cpu::createInfiniAttnOutlineKernels(outlineOptions));
   cpu::InfiniAttnLinalgToVectorLoopsOptions vectorOptions;
-  vectorOptions.vectorBits = options.vectorBits;
+  vectorOptions.vectorBits = target.vectorBits;
   pm.addPass(cpu::createInfiniAttnLinalgToVectorLoops(vectorOptions));
-  pm.addPass(cpu::createInfiniAttnApproximateMath());
+  cpu::InfiniAttnApproximateMathOptions mathOptions;
+  mathOptions.hasScale = target.hasScale;
+  pm.addPass(cpu::createInfiniAttnApproximateMath(mathOptions));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createLoopInvariantCodeMotionPass());
   // memref, scf, vector -> func, llvm for the calls of the runtime
   pm.addPass(cpu::createInfiniAttnParallelToRuntime());
   pm.addPass(cpu::createInfiniAttnChecksToRuntime());
-  addLLVMConversion(pm);
+  addLLVMConversion(pm, target.roundsToBF16);
 }
 
 void infini_attn::registerPipelines() {
@@ -179,8 +192,22 @@ void infini_attn::registerPipelines() {
       "infini-attn-to-linalg-pipeline",
       "lower infini_attn to the llvm dialect by plain loops, for any target",
       buildToLinalgPipeline);
-  PassPipelineRegistration<CPUPipelineOptions>(
+  registerPassPipeline(
       "infini-attn-to-cpu-pipeline",
       "lower infini_attn to the llvm dialect: register tiles, vectors, threads",
-      buildToCPUPipeline);
+      [](OpPassManager &pm, StringRef text,
+         function_ref<LogicalResult(const Twine &)> error) -> LogicalResult {
+        CPUPipelineOptions options;
+        if (failed(options.parseFromString(text)))
+          return failure();
+        const cpu::Target *target = cpu::lookupTarget(options.target);
+        if (!target)
+          return error("expected target to be one of " + cpu::getTargetNames() +
+                       ", got '" + options.target + "'");
+        buildToCPUPipeline(pm, *target);
+        return success();
+      },
+      [](function_ref<void(const detail::PassOptions &)> handle) {
+        handle(CPUPipelineOptions());
+      });
 }

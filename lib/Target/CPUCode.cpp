@@ -39,9 +39,7 @@ void infini_attn::registerCPUTranslations(DialectRegistry &registry) {
 LogicalResult infini_attn::lowerForCPU(ModuleOp module,
                                        const CPUTarget &target) {
   PassManager pm(module.getContext());
-  CPUPipelineOptions options;
-  options.vectorBits = target.vectorBits();
-  buildToCPUPipeline(pm, options);
+  buildToCPUPipeline(pm, target.kind());
   // A third of the time of all passes would go to what infini-opt does in every
   // test; what comes out is verified, here and as LLVM IR.
   pm.enableVerifier(false);
@@ -103,7 +101,7 @@ infini_attn::translateForCPU(ModuleOp module, llvm::LLVMContext &context,
     if (!function.isDeclaration()) {
       function.addFnAttr("target-cpu", machine.getTargetCPU());
       function.addFnAttr("target-features", machine.getTargetFeatureString());
-      if (target.vectorBits() == 512)
+      if (target.kind().vectorBits == 512)
         function.addFnAttr("prefer-vector-width", "512");
     }
   std::string broken;

@@ -113,6 +113,23 @@ static StringRef baselineFeatures(const llvm::Triple &triple) {
   return triple.isRISCV64() ? "+m,+a,+f,+d,+c" : "";
 }
 
+/// The first target whose features all are there, and none that it must not
+/// have.
+static const cpu::Target *chooseTarget(const llvm::MCSubtargetInfo &subtarget) {
+  for (const cpu::Target &target : cpu::getTargets()) {
+    SmallVector<StringRef> features;
+    StringRef(target.features).split(features, ',', -1, /*KeepEmpty=*/false);
+    // Features of another instruction set have no name in this one.
+    if (llvm::all_of(features, [&](StringRef feature) {
+          return subtarget.getTargetTriple().isX86() &&
+                 subtarget.checkFeatures(("+" + feature.drop_front()).str()) ==
+                     feature.starts_with("+");
+        }))
+      return &target;
+  }
+  llvm_unreachable("the last target needs no feature");
+}
+
 llvm::Expected<CPUTarget> CPUTarget::create(const CPUOptions &options) {
   initializeTargets();
   llvm::Triple triple(options.triple.empty()
@@ -172,9 +189,7 @@ llvm::Expected<CPUTarget> CPUTarget::create(const CPUOptions &options) {
         "expected a target that can be compiled for, "
         "got '" +
         options.triple + "'");
-  if (triple.isX86())
-    result.bits = subtarget->checkFeatures("+avx512f,+avx512bw,+avx512vl") ? 512
-                  : subtarget->checkFeatures("+avx") ? 256
-                                                     : 128;
+  result.chosen = options.emulateAMX ? cpu::lookupTarget("amx-emulated")
+                                     : chooseTarget(*subtarget);
   return result;
 }

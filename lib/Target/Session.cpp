@@ -128,6 +128,7 @@ Session::create(ModuleOp module, const CPUTarget &target) {
   };
   add("infini_parallel_for", reinterpret_cast<void *>(&infini_parallel_for));
   add("infini_check", reinterpret_cast<void *>(&infini_check));
+  add("infini_request_amx", reinterpret_cast<void *>(&infini_request_amx));
   add("infini_malloc", reinterpret_cast<void *>(&infini_malloc));
   add("infini_calloc", reinterpret_cast<void *>(&infini_calloc));
   llvm::orc::JITDylib &library = (*jit)->getMainJITDylib();

@@ -45,6 +45,7 @@ constexpr const char *kPipelines[] = {
     "infini-attn-stream",
     "infini-attn-expand-step",
     "infini-attn-tile",
+    "infini-attn-tile{bf16-pairs}",
     "convert-infini-attn-to-linalg",
     "infini-attn-fuse-elementwise",
     "infini-attn-prepare-entry",
@@ -55,6 +56,7 @@ constexpr const char *kPipelines[] = {
     "infini-attn-guard-slices",
     "infini-attn-copies-to-linalg",
     "infini-attn-outline-thin-products",
+    "infini-attn-pair-products{unit=amx}",
     "infini-attn-outline-kernels",
     "infini-attn-linalg-to-vector-loops",
     "infini-attn-approximate-math",
@@ -65,6 +67,7 @@ constexpr const char *kPipelines[] = {
     "infini-attn-bfloat-to-integer",
     "infini-attn-to-linalg-pipeline",
     "infini-attn-to-cpu-pipeline",
+    "infini-attn-to-cpu-pipeline{target=amx}",
 };
 
 /// The dialects that text may use: those of models. (Upstream's parsers of

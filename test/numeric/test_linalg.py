@@ -61,6 +61,7 @@ MULTIPLY_ADD = ["%p = arith.mulf %a, %b : f32", "%r = arith.addf %c, %p : f32"]
 ADD = ["%r = arith.addf %c, %a : f32"]
 LARGEST = ["%r = arith.maximumf %c, %a : f32"]
 EXP = ["%r = math.exp %a : f32"]
+EXP2 = ["%r = math.exp2 %a : f32"]
 SIGMA = ["%one = arith.constant 1.0 : f32", "%more = arith.addf %a, %one : f32", "%small = math.exp %a : f32",
          "%up = arith.cmpf ogt, %a, %zero : f32", "%r = arith.select %up, %more, %small : f32"]
 
@@ -75,6 +76,7 @@ def programs():
             yield f"max{i}_{dtype}", generic(f"max{i}_{dtype}", spec, dtype, LARGEST, "0xFF800000"), spec, dtype, "max"
         for i, spec in enumerate(MAPS):
             yield f"exp{i}_{dtype}", generic(f"exp{i}_{dtype}", spec, dtype, EXP, "0.0"), spec, dtype, "exp"
+            yield f"exp2_{i}_{dtype}", generic(f"exp2_{i}_{dtype}", spec, dtype, EXP2, "0.0"), spec, dtype, "exp2"
             yield f"sigma{i}_{dtype}", generic(f"sigma{i}_{dtype}", spec, dtype, SIGMA, "0.0"), spec, dtype, "sigma"
 
 
@@ -104,12 +106,14 @@ def test_linalg(program, library):
         assert_close(f"{spec} {size}", result, value, bound)
 
 
+FUNCTIONS = dict(exp=np.exp, exp2=np.exp2, sigma=lambda x: np.where(x > 0, x + 1, np.exp(np.minimum(x, 0))))
+
+
 def expected(kind, spec, arrays, size):
     """(float64 value, bound) of one call."""
     inputs, output = spec.split("->")
-    if kind in ("exp", "sigma"):
-        x = arrays[0]
-        x = np.exp(x) if kind == "exp" else np.where(x > 0, x + 1, np.exp(np.minimum(x, 0)))
+    if kind in FUNCTIONS:
+        x = FUNCTIONS[kind](arrays[0])
         missing = [letter for letter in output if letter not in inputs]
         for letter in missing:
             x = np.repeat(x[..., None], size[letter], axis=-1)

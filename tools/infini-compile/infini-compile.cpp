@@ -67,6 +67,11 @@ static cl::opt<std::string>
 static cl::opt<std::string>
     features("mattr", cl::desc("CPU features, e.g. +avx512f,-amx-tile"),
              cl::value_desc("features"), cl::cat(category));
+static cl::opt<bool>
+    emulateAMX("emulate-amx",
+               cl::desc("products in the form of AMX, by vectors: a test of "
+                        "the form for machines without it"),
+               cl::cat(category));
 static cl::opt<std::string>
     headerPath("header", cl::desc("also write a C header for the functions"),
                cl::value_desc("file.h"), cl::cat(category));
@@ -167,7 +172,7 @@ int main(int argc, char **argv) {
                 "' twice");
 
   llvm::Expected<infini_attn::CPUTarget> target =
-      infini_attn::CPUTarget::create({triple, cpu, features});
+      infini_attn::CPUTarget::create({triple, cpu, features, emulateAMX});
   if (!target)
     return fail(target.takeError());
 

@@ -57,6 +57,11 @@ def InfiniAttnTile : Pass<"infini-attn-tile"> {
           o = (g A_mem^T + (1 - g) O^T / l)^T
         for block of tokens:  M' += sigma(k)^T U;  z' += sum sigma(k)
 
+    With `bf16-pairs`, bf16 factors of products stay bf16. The right factor has
+    two of its rows in one, as the two halves of i32, and all sizes of a product
+    are multiples of 32, which zeros fill up: the form that matrix units and dot
+    products of pairs take.
+
     Several rows or heads become loops around it. 8 queries or fewer (by their
     type), whose keys are rotated already, share each block of keys instead, and
     so does a memory read of as few tokens. The blocks do not wait for each
@@ -74,6 +79,10 @@ def InfiniAttnTile : Pass<"infini-attn-tile"> {
     Requires: nothing. Ensures: results agree with
     `convert-infini-attn-to-linalg` up to the order of sums.
   }];
+  let options = [
+    Option<"bf16Pairs", "bf16-pairs", "bool", "false",
+           "products of pairs of bf16 instead of widened factors">
+  ];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
     "::mlir::cf::ControlFlowDialect", "::mlir::linalg::LinalgDialect",

@@ -53,6 +53,11 @@ def InfiniAttnDialect : Dialect {
     /// threads: nothing in it becomes a parallel loop.
     static constexpr ::llvm::StringLiteral kSequentialAttr =
         "infini_attn.sequential";
+    /// Unit attribute of a linalg.generic that adds x y to a matrix: x is m x k
+    /// in bf16, and y has two rows of bf16 in one of i32, k / 2 x n, the first
+    /// in the low bits. m, n and k are multiples of 32, also at run time.
+    static constexpr ::llvm::StringLiteral kPairProductAttr =
+        "infini_attn.pair_product";
   }];
 }
 

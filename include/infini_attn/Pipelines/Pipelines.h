@@ -14,6 +14,8 @@
 #ifndef INFINI_ATTN_PIPELINES_PIPELINES_H
 #define INFINI_ATTN_PIPELINES_PIPELINES_H
 
+#include "infini_attn/Codegen/CPU/Targets.h"
+
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassOptions.h"
 
@@ -21,10 +23,11 @@ namespace mlir::infini_attn {
 
 /// Options of infini-attn-to-cpu-pipeline.
 struct CPUPipelineOptions : public PassPipelineOptions<CPUPipelineOptions> {
-  Option<unsigned> vectorBits{
-      *this, "vector-bits",
-      llvm::cl::desc("width of a vector register in bits: 512, 256 or 128"),
-      llvm::cl::init(512)};
+  Option<std::string> target{
+      *this, "target",
+      llvm::cl::desc("kind of CPU: amx, avx512-bf16, avx512, avx2, avx, "
+                     "generic, amx-emulated"),
+      llvm::cl::init("avx512")};
 };
 
 /// infini_attn to linalg, both on tensors: the equations, nothing optimized.
@@ -37,7 +40,7 @@ void buildToLinalgPipeline(OpPassManager &pm);
 
 /// infini_attn on tensors to the llvm dialect: register tiles, vectors,
 /// threads.
-void buildToCPUPipeline(OpPassManager &pm, const CPUPipelineOptions &options);
+void buildToCPUPipeline(OpPassManager &pm, const cpu::Target &target);
 
 /// Registers both by name.
 void registerPipelines();

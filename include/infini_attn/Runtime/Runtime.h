@@ -48,6 +48,10 @@ void infini_set_threads(int32_t threads);
 void infini_check(int32_t ok, const char *message, int64_t first,
                   int64_t second, int64_t third);
 
+/// Whether this process may use the tiles of AMX: asks the system the first
+/// time.
+int32_t infini_request_amx(void);
+
 /// malloc and calloc of compiled code, which writes to what it gets without a
 /// look. The memory is for free().
 void *infini_malloc(size_t bytes);

@@ -14,6 +14,8 @@
 #ifndef INFINI_ATTN_TARGET_CPU_H
 #define INFINI_ATTN_TARGET_CPU_H
 
+#include "infini_attn/Codegen/CPU/Targets.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "llvm/Support/Error.h"
@@ -35,6 +37,8 @@ struct CPUOptions {
   std::string triple;   ///< e.g. aarch64-linux-gnu
   std::string cpu;      ///< e.g. znver4; a name alone may lie, features do not
   std::string features; ///< e.g. +avx512f,-amx-tile
+  /// The form of AMX without its instructions, to test it anywhere.
+  bool emulateAMX = false;
 };
 
 /// A CPU that LLVM can make code for.
@@ -44,12 +48,12 @@ public:
   static llvm::Expected<CPUTarget> create(const CPUOptions &options);
 
   llvm::TargetMachine &machine() const { return *targetMachine; }
-  /// Width of a vector register: 512 with AVX-512, 256 with AVX, else 128.
-  unsigned vectorBits() const { return bits; }
+  /// The kind of CPU that code is made for.
+  const cpu::Target &kind() const { return *chosen; }
 
 private:
   std::unique_ptr<llvm::TargetMachine> targetMachine;
-  unsigned bits = 128;
+  const cpu::Target *chosen = nullptr;
 };
 
 /// Registers what translation of compiled modules needs.

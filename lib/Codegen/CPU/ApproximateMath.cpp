@@ -14,6 +14,7 @@
 #include "infini_attn/Codegen/CPU/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -110,16 +111,109 @@ struct ReduceAndApproximate : public OpRewritePattern<Op> {
   }
 };
 
+/// 2^x = 2^n p(r) of f32, with an integer n and x = n + r. The coefficients of
+/// p after the constant 1 have the smallest largest relative error.
+struct ApproximateExp2 : public OpRewritePattern<math::Exp2Op> {
+  ApproximateExp2(MLIRContext *context, bool hasScale)
+      : OpRewritePattern(context, PatternBenefit(2)), hasScale(hasScale) {}
+
+  LogicalResult matchAndRewrite(math::Exp2Op op,
+                                PatternRewriter &rewriter) const final {
+    Type type = op.getType();
+    if (!getElementTypeOrSelf(type).isF32() ||
+        !(isa<VectorType>(type) || isa<FloatType>(type)))
+      return rewriter.notifyMatchFailure(op, "expected f32");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    bool isRough =
+        bitEnumContainsAny(op.getFastmath(), arith::FastMathFlags::afn);
+    auto vector = dyn_cast<VectorType>(type);
+    bool isWhole =
+        vector && vector.getRank() == 1 && vector.getNumElements() == 16;
+    rewriter.replaceOp(op, hasScale && isWhole
+                               ? scaled(b, op.getOperand(), isRough)
+                               : shifted(b, op.getOperand(), isRough));
+    return success();
+  }
+
+  /// By vreduceps and vscalefps, with 0 <= r < 1.
+  static Value scaled(ImplicitLocOpBuilder &b, Value x, bool isRough) {
+    static constexpr double kThird[] = {0.6951167864175843, 0.22764499119627143,
+                                        0.07706704199704283};
+    static constexpr double kFifth[] = {
+        0.6931513118046262, 0.24016445015490387, 0.0557999131042016,
+        0.009017030321968466, 0.0018671300700485115};
+    Arithmetic a{b, x.getType()};
+    auto scalar = [&](unsigned bits, int64_t value) -> Value {
+      return LLVM::ConstantOp::create(b, b.getIntegerType(bits), value);
+    };
+    auto call = [&](StringRef name, ValueRange operands) {
+      return LLVM::CallIntrinsicOp::create(b, x.getType(),
+                                           b.getStringAttr(name), operands)
+          .getResult(0);
+    };
+    // x - floor(x), no exceptions; all lanes; the rounding mode of the thread
+    Value all = scalar(16, -1), mode = scalar(32, 4);
+    Value r = call("llvm.x86.avx512.mask.reduce.ps.512",
+                   {x, scalar(32, 9), a.f32(0), all, mode});
+    Value p = polynomial(a, r, isRough ? ArrayRef(kThird) : ArrayRef(kFifth));
+    return call("llvm.x86.avx512.mask.scalef.ps.512",
+                {p, x, a.f32(0), all, mode});
+  }
+
+  /// By integers, with |r| <= 1/2: arithmetic that every vector unit has.
+  static Value shifted(ImplicitLocOpBuilder &b, Value x, bool isRough) {
+    static constexpr double kThird[] = {0.6932829270984523, 0.24221095927623137,
+                                        0.05500893111899061};
+    static constexpr double kFifth[] = {
+        0.6931469775991635, 0.2402224208537512, 0.05550733743251855,
+        0.00967151263964829, 0.001326472719721107};
+    Arithmetic a{b, x.getType()};
+    // A NaN fails the comparisons and stays.
+    Value lowest = a.f32(-127), highest = a.f32(128);
+    using arith::CmpFPredicate;
+    Value isBelow = arith::CmpFOp::create(b, CmpFPredicate::OGT, lowest, x);
+    x = arith::SelectOp::create(b, isBelow, lowest, x);
+    Value isAbove = arith::CmpFOp::create(b, CmpFPredicate::OLT, highest, x);
+    x = arith::SelectOp::create(b, isAbove, highest, x);
+    // Adding 1.5 * 2^23 rounds to an integer, which stands in the low bits:
+    // with 127 more, it is the exponent of 2^n, where -127 makes the number 0
+    // and 128 infinite.
+    Value magic = a.f32(12582912.0 + 127);
+    Value sum = arith::AddFOp::create(b, x, magic);
+    Value r = arith::SubFOp::create(b, x, arith::SubFOp::create(b, sum, magic));
+    Value bits = arith::BitcastOp::create(b, a.shaped(b.getI32Type()), sum);
+    Value exponent = arith::ShLIOp::create(b, bits, a.i32(23));
+    Value power = arith::BitcastOp::create(b, x.getType(), exponent);
+    return a.mul(
+        polynomial(a, r, isRough ? ArrayRef(kThird) : ArrayRef(kFifth)), power);
+  }
+
+  /// 1 + c0 r + c1 r^2 + ...
+  static Value polynomial(const Arithmetic &a, Value r,
+                          ArrayRef<double> coefficients) {
+    Value p = a.f32(coefficients.back());
+    for (double coefficient : llvm::reverse(coefficients.drop_back()))
+      p = a.fma(p, r, a.f32(coefficient));
+    return a.fma(p, r, a.f32(1));
+  }
+
+  bool hasScale;
+};
+
 struct ApproximateMath
     : public cpu::impl::InfiniAttnApproximateMathBase<ApproximateMath> {
+  using InfiniAttnApproximateMathBase::InfiniAttnApproximateMathBase;
+
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<ReduceAndApproximate<math::SinOp, 0>,
                  ReduceAndApproximate<math::CosOp, 1>>(&getContext(),
                                                        PatternBenefit(2));
+    patterns.add<ApproximateExp2>(&getContext(), hasScale);
     auto isFunction = [](StringRef name) {
-      // sin and cos are ours; square roots are instructions.
-      return name != math::SinOp::getOperationName() &&
+      // exp2, sin and cos are ours; square roots are instructions.
+      return name != math::Exp2Op::getOperationName() &&
+             name != math::SinOp::getOperationName() &&
              name != math::CosOp::getOperationName() &&
              name != math::RsqrtOp::getOperationName();
     };

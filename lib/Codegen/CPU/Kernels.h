@@ -24,6 +24,10 @@ namespace mlir::infini_attn::cpu {
 /// Whether \p op yields out + a * b in f32, of its two inputs.
 bool isSumOfProducts(linalg::GenericOp op);
 
+/// A view of a matrix; a stride may be dynamic.
+MemRefType matrixViewType(Type element, int64_t rowStride,
+                          int64_t columnStride);
+
 /// A private function without a body, to be called by one of several threads.
 func::FuncOp declareKernel(ImplicitLocOpBuilder &b, StringRef name,
                            ArrayRef<Type> types);

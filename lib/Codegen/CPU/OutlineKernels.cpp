@@ -143,8 +143,8 @@ static std::optional<Contraction> match(linalg::GenericOp op, int64_t lanes) {
 // The function of a kind
 //===----------------------------------------------------------------------===//
 
-static MemRefType viewType(Type element, int64_t rowStride,
-                           int64_t columnStride) {
+MemRefType cpu::matrixViewType(Type element, int64_t rowStride,
+                               int64_t columnStride) {
   constexpr int64_t kDynamic = ShapedType::kDynamic;
   return MemRefType::get({kDynamic, kDynamic}, element,
                          StridedLayoutAttr::get(element.getContext(), kDynamic,
@@ -156,7 +156,6 @@ func::FuncOp cpu::declareKernel(ImplicitLocOpBuilder &b, StringRef name,
   auto function = func::FuncOp::create(b, name, b.getFunctionType(types, {}));
   function.setPrivate();
   function->setAttr(InfiniAttnDialect::kSequentialAttr, b.getUnitAttr());
-  // Inlined, it would be compiled once a call.
   function->setAttr("passthrough", b.getStrArrayAttr({"noinline"}));
   return function;
 }
@@ -348,10 +347,10 @@ void CallEmitter::emitCall(Value rows) {
   Layout layout = layoutOf();
   constexpr int64_t kDynamic = ShapedType::kDynamic;
   MemRefType lhsType =
-      viewType(lhsElement, layout == Layout::Columns ? 1 : kDynamic,
-               layout == Layout::Rows ? 1 : kDynamic);
-  MemRefType rhsType = viewType(rhsElement, kDynamic, 1),
-             outType = viewType(b.getF32Type(), kDynamic, 1);
+      cpu::matrixViewType(lhsElement, layout == Layout::Columns ? 1 : kDynamic,
+                          layout == Layout::Rows ? 1 : kDynamic);
+  MemRefType rhsType = cpu::matrixViewType(rhsElement, kDynamic, 1),
+             outType = cpu::matrixViewType(b.getF32Type(), kDynamic, 1);
 
   std::string name;
   llvm::raw_string_ostream(name)
@@ -401,8 +400,8 @@ static void outlineTransposition(linalg::GenericOp op) {
   Value in = op.getDpsInputs()[0], out = op.getDpsInits()[0];
   Type inElement = getElementTypeOrSelf(in),
        outElement = getElementTypeOrSelf(out);
-  MemRefType inType = viewType(inElement, ShapedType::kDynamic, 1),
-             outType = viewType(outElement, ShapedType::kDynamic, 1);
+  MemRefType inType = cpu::matrixViewType(inElement, ShapedType::kDynamic, 1),
+             outType = cpu::matrixViewType(outElement, ShapedType::kDynamic, 1);
   std::string name;
   llvm::raw_string_ostream(name)
       << "infini_transposed_" << inElement << '_' << outElement;

@@ -261,9 +261,7 @@ static Value getViewedBuffer(Value view) {
   return view;
 }
 
-/// The fill that alone determines what \p init holds when \p op begins, so that
-/// it need not be done: \p op itself writes each element of the buffer.
-static linalg::FillOp findFill(linalg::GenericOp op, OpOperand &init) {
+linalg::FillOp cpu::findFill(linalg::GenericOp op, OpOperand &init) {
   Value buffer = init.get();
   if (!op.payloadUsesValueFromOperand(&init))
     return {};

@@ -70,6 +70,10 @@ struct VectorPlan {
 /// or its layouts have no vector form.
 std::optional<VectorPlan> planVectorLoops(linalg::GenericOp op, int64_t lanes);
 
+/// The fill that alone determines what `init` holds when `op` begins, so that
+/// it need not be done: `op` itself writes each element of the buffer.
+linalg::FillOp findFill(linalg::GenericOp op, OpOperand &init);
+
 /// The operation that combines output `index` of `op` over its reduction loops,
 /// and the other operand of it; null where the payload is no such reduction.
 std::pair<Operation *, Value> getCombiner(linalg::GenericOp op, unsigned index);

@@ -1,4 +1,5 @@
 // RUN: infini-opt %s --infini-attn-approximate-math | FileCheck %s
+// RUN: infini-opt %s --infini-attn-approximate-math=has-scale | FileCheck %s --check-prefix=SCALE
 
 // CHECK-LABEL: @vector
 // CHECK-NOT: math.{{exp|sin|cos|tanh}} %
@@ -31,4 +32,26 @@ func.func @left(%x: f64, %y: f32) -> (f64, f32) {
   %0 = math.sin %x : f64
   %1 = math.rsqrt %y : f32
   return %0, %1 : f64, f32
+}
+
+// 2^x = 2^n p(r): by integers, or by the instructions of AVX-512 for whole
+// vectors; of degree 5, or of degree 3 where it may be rough.
+// CHECK-LABEL: @exp2
+// CHECK-COUNT-5: math.fma %{{.*}} : vector<16xf32>
+// CHECK-COUNT-3: math.fma %{{.*}} : vector<16xf32>
+// CHECK-COUNT-5: math.fma %{{.*}} : f32
+// CHECK-NOT: math.
+// SCALE-LABEL: @exp2
+// SCALE: llvm.call_intrinsic "llvm.x86.avx512.mask.reduce.ps.512"
+// SCALE-COUNT-5: math.fma %{{.*}} : vector<16xf32>
+// SCALE: llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.ps.512"
+// SCALE: llvm.call_intrinsic "llvm.x86.avx512.mask.reduce.ps.512"
+// SCALE-COUNT-3: math.fma %{{.*}} : vector<16xf32>
+// SCALE: llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.ps.512"
+// SCALE: arith.shli %{{.*}} : i32
+func.func @exp2(%x: vector<16xf32>, %y: f32) -> (vector<16xf32>, vector<16xf32>, f32) {
+  %0 = math.exp2 %x : vector<16xf32>
+  %1 = math.exp2 %x fastmath<afn> : vector<16xf32>
+  %2 = math.exp2 %y : f32
+  return %0, %1, %2 : vector<16xf32>, vector<16xf32>, f32
 }

@@ -18,6 +18,13 @@
 
 namespace mlir::infini_attn::cpu {
 
+/// What a target multiplies pairs of bf16 with.
+enum class PairProductUnit {
+  FMA, ///< none: widened, two FMA
+  Dot, ///< AVX512-BF16
+  AMX  ///< AMX-BF16
+};
+
 #define GEN_PASS_DECL
 #include "infini_attn/Codegen/CPU/Passes.h.inc"
 

@@ -151,6 +151,64 @@ def InfiniAttnOutlineThinProducts
   ];
 }
 
+def InfiniAttnPairProducts
+    : Pass<"infini-attn-pair-products", "::mlir::ModuleOp"> {
+  let summary = "lower products of pairs of bf16 to a matrix or vector unit";
+  let description = [{
+    A product that `infini-attn-tile{bf16-pairs}` made becomes loops whose body
+    holds a tile of the result in registers:
+
+    | `unit` | tile | step of terms | instructions |
+    |---|---|---|---|
+    | `amx` | 32 x 32, as 2 x 2 registers | 16 pairs | 4 loads, 4 `tdpbf16ps` |
+    | `dot` | 8 x 32 | 1 pair | `vdpbf16ps` |
+    | `fma` | 8 x 32 | 1 pair | two FMA of widened factors |
+
+    The vectors' loops are one function, `infini_product_pairs`. The tiles' are
+    in place: whoever calls a function that uses tiles pays for their
+    configuration. A process may be refused the state of the tiles; then
+    (`infini_request_amx`, asked where a function begins) it calls the vectors.
+    `fma` runs everywhere: it is how the form is tested on CPUs that lack the
+    other two.
+
+    Requires: buffers with contiguous rows, whose sizes are multiples of 32.
+    Ensures: no such product is left.
+  }];
+  let options = [
+    Option<"unit", "unit", "::mlir::infini_attn::cpu::PairProductUnit",
+           "::mlir::infini_attn::cpu::PairProductUnit::FMA", "what multiplies",
+           [{::llvm::cl::values(
+             clEnumValN(::mlir::infini_attn::cpu::PairProductUnit::FMA, "fma",
+                        "two FMA of widened factors"),
+             clEnumValN(::mlir::infini_attn::cpu::PairProductUnit::Dot, "dot",
+                        "AVX512-BF16"),
+             clEnumValN(::mlir::infini_attn::cpu::PairProductUnit::AMX, "amx",
+                        "AMX-BF16"))}]>,
+    Option<"vectorBits", "vector-bits", "unsigned", "512",
+           "width of a vector register in bits: 512, 256 or 128">
+  ];
+  let dependentDialects = [
+    "::mlir::amx::AMXDialect", "::mlir::arith::ArithDialect",
+    "::mlir::func::FuncDialect",
+    "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
+    "::mlir::x86vector::X86VectorDialect"
+  ];
+}
+
+def InfiniAttnAMXToLLVM : Pass<"infini-attn-amx-to-llvm"> {
+  let summary = "convert AMX tiles and the loops that carry them";
+  let description = [{
+    Operations of `amx` become calls of LLVM intrinsics, and a loop that carries
+    tiles carries values of `!llvm.x86_amx`. It is a pass of its own because
+    the conversion of loops to branches, and of branches to llvm, would not know
+    the type.
+
+    Requires: tiles are carried by `scf.for` only. Ensures: no tile is left.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
 def InfiniAttnGuardExtents : Pass<"infini-attn-guard-extents"> {
   let summary = "keep linalg inside of operands whose sizes disagree";
   let description = [{
@@ -267,13 +325,21 @@ def InfiniAttnApproximateMath : Pass<"infini-attn-approximate-math"> {
     which rotary positions have. Past about 10^6 the error grows with the angle,
     and past about 10^7 a result is some number from -1 to 1.
 
+    `math.exp2` of f32 is 2^n p(r) with an integer n: of degree 5 (2 ulp), or,
+    where it has the flag `afn`, of degree 3 (relative error 1.1e-4), enough for
+    what is then rounded to bf16. It is 0 below -127, and 2^0 is exactly 1.
+
     Requires: nothing. Ensures: no call of a scalar function is left in a loop.
     Results change in the last bits (exp: 1 ulp; sin, cos: 2 ulp below 8192);
     sin and cos of a finite angle, whatever its size, lie from -1 to 1.
   }];
+  let options = [
+    Option<"hasScale", "has-scale", "bool", "false",
+           "2^x by the instructions of AVX-512 that take n from x">
+  ];
   let dependentDialects = [
-    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
-    "::mlir::vector::VectorDialect"
+    "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"
   ];
 }
 

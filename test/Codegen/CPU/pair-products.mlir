@@ -1,0 +1,87 @@
+// RUN: infini-opt %s --infini-attn-pair-products=unit=amx --canonicalize --split-input-file --verify-diagnostics | FileCheck %s --check-prefixes=CHECK,AMX
+// RUN: infini-opt %s --infini-attn-pair-products=unit=dot --canonicalize --split-input-file --verify-diagnostics | FileCheck %s --check-prefixes=CHECK,VECTOR,DOT
+// RUN: infini-opt %s --infini-attn-pair-products="unit=fma vector-bits=256" --canonicalize --split-input-file --verify-diagnostics | FileCheck %s --check-prefixes=CHECK,VECTOR,FMA
+// RUN: infini-opt %s --infini-attn-pair-products=unit=amx --infini-attn-amx-to-llvm --split-input-file --verify-diagnostics | FileCheck %s --check-prefix=TILES
+
+#left = affine_map<(m, n, k) -> (m, k * 2)>
+#right = affine_map<(m, n, k) -> (m, k * 2 + 1)>
+#pairs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+
+// The vectors' loops are a function: 8 rows by 32 columns, a pair a step.
+// VECTOR: func.func private @infini_product_pairs(
+// VECTOR-SAME: memref<?x?xbf16, strided<[?, 1], offset: ?>>, %{{.*}}: memref<?x?xi32, strided<[?, 1], offset: ?>>, %{{.*}}: memref<?x?xf32, strided<[?, 1], offset: ?>>)
+// VECTOR: scf.for {{.*}} step %c8
+// VECTOR: scf.for {{.*}} step %c32
+// VECTOR: scf.for {{.*}} iter_args
+// DOT-COUNT-2: vector.load {{.*}} vector<16xi32>
+// DOT-COUNT-16: x86vector.avx512.dot
+// FMA-COUNT-4: vector.load {{.*}} vector<8xi32>
+// FMA-COUNT-64: math.fma {{.*}} vector<8xf32>
+// VECTOR-NOT: vector.store
+// VECTOR: scf.yield
+
+// Tiles where the process may use them: asked for once, where the function
+// begins. Sums stay in registers over all terms: 4 loads and 4 products a step.
+// CHECK: func.func @product(%[[X:.*]]: memref<64x128xbf16>, %[[Y:.*]]: memref<64x96xi32>, %[[OUT:[a-z0-9]*]]: memref<64x96xf32>)
+// AMX: %[[ANSWER:.*]] = call @infini_request_amx() : () -> i32
+// AMX: %[[MAY:.*]] = arith.cmpi ne, %[[ANSWER]], %c0_i32
+// AMX: scf.if %[[MAY]]
+// AMX: scf.for {{.*}} step %c32
+// AMX: scf.for {{.*}} step %c32
+// AMX-COUNT-4: amx.tile_zero
+// AMX: scf.for {{.*}} step %c16 iter_args
+// AMX-COUNT-2: amx.tile_load %[[X]]{{.*}}!amx.tile<16x32xbf16>
+// AMX-COUNT-2: amx.tile_load %[[Y]]{{.*}}!amx.tile<16x16xi32>
+// AMX-COUNT-4: amx.tile_mulf
+// AMX-NEXT: scf.yield
+// AMX-COUNT-4: amx.tile_store %[[OUT]]
+// AMX: } else {
+// CHECK: call @infini_product_pairs(
+
+// TILES-LABEL: func.func @product(
+// TILES: llvm.call_intrinsic "llvm.x86.tilezero.internal"{{.*}} -> !llvm.x86_amx
+// TILES: scf.for {{.*}} -> (!llvm.x86_amx, !llvm.x86_amx, !llvm.x86_amx, !llvm.x86_amx)
+// TILES: llvm.call_intrinsic "llvm.x86.tdpbf16ps.internal"
+// TILES-NOT: amx.tile_
+func.func @product(%x: memref<64x128xbf16>, %y: memref<64x96xi32>, %out: memref<64x96xf32>) {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%out : memref<64x96xf32>)
+  linalg.generic {indexing_maps = [#left, #right, #pairs, #out], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %x, %y : memref<64x128xbf16>, memref<64x128xbf16>, memref<64x96xi32>) outs(%out : memref<64x96xf32>) attrs = {infini_attn.pair_product} {
+  ^bb0(%a: bf16, %b: bf16, %pair: i32, %sum: f32):
+    linalg.yield %sum : f32
+  }
+  return
+}
+
+// What is there already is loaded first.
+// CHECK: func.func @added(
+// AMX: scf.if
+// AMX-COUNT-4: amx.tile_load %{{.*}}!amx.tile<16x16xf32>
+// AMX: scf.for {{.*}} step %c16 iter_args
+// CHECK: call @infini_product_pairs_added(
+func.func @added(%x: memref<64x128xbf16>, %y: memref<64x96xi32>, %out: memref<64x96xf32>) {
+  linalg.generic {indexing_maps = [#left, #right, #pairs, #out], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %x, %y : memref<64x128xbf16>, memref<64x128xbf16>, memref<64x96xi32>) outs(%out : memref<64x96xf32>) attrs = {infini_attn.pair_product} {
+  ^bb0(%a: bf16, %b: bf16, %pair: i32, %sum: f32):
+    linalg.yield %sum : f32
+  }
+  return
+}
+
+// -----
+
+#left = affine_map<(m, n, k) -> (m, k * 2)>
+#right = affine_map<(m, n, k) -> (m, k * 2 + 1)>
+#pairs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+func.func @columns(%x: memref<64x128xbf16, strided<[1, 64]>>, %y: memref<64x96xi32>, %out: memref<64x96xf32>) {
+  // expected-error@+1 {{expected matrices with contiguous rows of bf16, i32 and f32, got 'memref<64x128xbf16, strided<[1, 64]>>'}}
+  linalg.generic {indexing_maps = [#left, #right, #pairs, #out], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %x, %y : memref<64x128xbf16, strided<[1, 64]>>, memref<64x128xbf16, strided<[1, 64]>>, memref<64x96xi32>) outs(%out : memref<64x96xf32>) attrs = {infini_attn.pair_product} {
+  ^bb0(%a: bf16, %b: bf16, %pair: i32, %sum: f32):
+    linalg.yield %sum : f32
+  }
+  return
+}

@@ -1,0 +1,42 @@
+"""Products of pairs of bf16 in each form that this machine can run: tiles, dot products, or vectors that stand for them."""
+import pathlib
+
+import pytest
+
+import conftest
+import programs
+from cases import OPS, Program, grid, inputs
+from checking import assert_close
+from sample import sample
+
+FLAGS = set(pathlib.Path("/proc/cpuinfo").read_text().split())
+FORMS = {"emulated": "--emulate-amx", "widened": "--mattr=-amx-bf16,-avx512bf16"} if "sse2" in FLAGS else {"emulated": "--emulate-amx"}
+if {"avx512_bf16", "avx512dq"} <= FLAGS:
+    FORMS["dot"] = "--mattr=-amx-bf16"
+CASES = [case for op in OPS for case in grid(op) if case.program.dtype == "bf16"]
+# Several blocks of 32 queries and of 128 keys, partial ones, widths that are no multiple of 32.
+TILED = [Program("attention", rule="delta", dtype="bf16", segment_length=300, has_lengths=True),
+         Program("attention", rule="linear", dtype="bf16", segment_length=131, rotary_style="interleaved"),
+         Program("segment_attention", dtype="bf16", has_lengths=True)]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_grid(case, build):
+    """The whole grid where no machine is asked for."""
+    library = build(programs.text(case.program), "--emulate-amx")
+    results = conftest.call(library, case.program, inputs(case))
+    for name, (value, bound) in programs.expected_of_case(case).items():
+        assert_close(name, results[name], value, bound)
+
+
+@pytest.mark.parametrize("program", TILED, ids=lambda p: f"{p.op}-{p.rule}")
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("tokens, widths", [(431, (40, 72)), (256, (32, 64)), (129, (7, 33))])
+def test_tiles(tokens, widths, form, program, build):
+    lengths = [tokens, tokens // 3] if program.has_lengths else None
+    if program.rotary_style and widths[0] % 2:
+        widths = widths[0] + 1, widths[1]
+    arguments = sample(program, batch=2, tokens=tokens, lengths=lengths, widths=widths)
+    results = conftest.call(build(programs.text(program), FORMS[form]), program, arguments)
+    for name, (value, bound) in programs.expected(program, arguments).items():
+        assert_close(name, results[name], value, bound)
