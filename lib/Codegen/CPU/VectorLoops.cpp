@@ -71,7 +71,7 @@ private:
   void emitTile(Value row, int64_t rows, Value column, int64_t columns,
                 Value mask);
   void emitReduceTile(Value row, int64_t rows);
-  void emitPrefetch(Value row, unsigned dim);
+  void emitPrefetch(Value row, int64_t rows, unsigned dim, bool isFirst);
   Accumulators emitReductions(ArrayRef<unsigned> dims, ArrayRef<Value> init,
                               int64_t unroll,
                               function_ref<Accumulators(ArrayRef<Value>)> body);
@@ -316,14 +316,17 @@ void LoopEmitter::emitTile(Value row, int64_t rows, Value column,
   }
   // Smaller tiles are for what is left at the ends: not worth the code.
   bool isWhole = rows == plan.rows && columns == plan.columns && rows > 1;
-  accumulators = emitReductions(reductions, accumulators, isWhole ? kUnroll : 1,
-                                [&](ArrayRef<Value> carried) {
-                                  if (isWhole && !reductions.empty())
-                                    emitPrefetch(row, reductions.back());
-                                  Accumulators next(carried);
-                                  payload.evaluate(tile, next);
-                                  return next;
-                                });
+  bool isFirst = true;
+  accumulators =
+      emitReductions(reductions, accumulators, isWhole ? kUnroll : 1,
+                     [&](ArrayRef<Value> carried) {
+                       if (isWhole && !reductions.empty())
+                         emitPrefetch(row, rows, reductions.back(), isFirst);
+                       isFirst = false;
+                       Accumulators next(carried);
+                       payload.evaluate(tile, next);
+                       return next;
+                     });
 
   size_t i = 0;
   for (OpOperand &init : op.getDpsInitsMutable())
@@ -332,22 +335,42 @@ void LoopEmitter::emitTile(Value row, int64_t rows, Value column,
         payload.store(init, accumulators[i++], r, c, mask);
 }
 
-/// Asks for what a tile will multiply its vectors by, some steps ahead: one
-/// line a step where rows are neighbours in memory. The CPU does not foresee
-/// lines that are far apart. A prefetch may lie outside of the buffer.
-void LoopEmitter::emitPrefetch(Value row, unsigned dim) {
+/// Asks for what tiles will multiply their vectors by, where the CPU does not
+/// foresee it: where rows are neighbours in memory the lines some steps ahead,
+/// one a step; where steps are, those of the next tile's rows, once a line. In
+/// a block of their own: LLVM's scheduler takes a prefetch for a store that
+/// loads must not pass, and spills. A prefetch may lie outside of the buffer.
+void LoopEmitter::emitPrefetch(Value row, int64_t rows, unsigned dim,
+                               bool isFirst) {
   Value step = nest.indices[dim];
-  for (OpOperand *operand : op.getDpsInputOperands())
-    if (isa<MemRefType>(operand->get().getType()) &&
-        getAccess(op, *operand, plan.vectorDim) == Access::Uniform &&
-        isNeighbour(op, *operand, *plan.rowDim)) {
+  auto emit = [&](OpOperand &operand, Value at) {
+    memref::PrefetchOp::create(b, payload.bufferOf(operand),
+                               payload.addressOf(operand, at, {}),
+                               /*isWrite=*/false, /*localityHint=*/3,
+                               /*isDataCache=*/true);
+  };
+  for (OpOperand *operand : op.getDpsInputOperands()) {
+    auto type = dyn_cast<MemRefType>(operand->get().getType());
+    if (!type || getAccess(op, *operand, plan.vectorDim) != Access::Uniform)
+      continue;
+    if (isNeighbour(op, *operand, *plan.rowDim)) {
       nest.indices[dim] = arith::AddIOp::create(b, step, constant(kPrefetch));
-      memref::PrefetchOp::create(b, payload.bufferOf(*operand),
-                                 payload.addressOf(*operand, row, {}),
-                                 /*isWrite=*/false, /*localityHint=*/3,
-                                 /*isDataCache=*/true);
+      emit(*operand, row);
+      nest.indices[dim] = step;
+    } else if (isFirst && isNeighbour(op, *operand, dim)) {
+      Type element = type.getElementType();
+      int64_t line =
+          512 / (element.isIntOrFloat() ? element.getIntOrFloatBitWidth() : 64);
+      Value place = arith::RemUIOp::create(b, step, constant(line));
+      Value isLine = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, place,
+                                           constant(0));
+      auto branch = scf::IfOp::create(b, isLine);
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(branch.thenBlock());
+      for (int64_t r = rows; r < 2 * rows; ++r)
+        emit(*operand, arith::AddIOp::create(b, row, constant(r)));
     }
-  nest.indices[dim] = step;
+  }
 }
 
 void LoopEmitter::emitReduceTile(Value row, int64_t rows) {

@@ -16,9 +16,14 @@
 // CHECK: scf.parallel
 // CHECK: scf.for {{.*}} step %c8
 // CHECK-COUNT-24: vector.load %[[OUT]]
-// CHECK: scf.for {{.*}} iter_args({{(%[^=]*= [^,]*, ){23}[^,]*}}) ->
-// CHECK-NOT: memref.prefetch
+// CHECK: scf.for %[[K:[^ ]*]] = {{.*}} iter_args({{(%[^=]*= [^,]*, ){23}[^,]*}}) ->
+// Once a line of 64 bytes, what the next tile reads of 8 rows.
+// CHECK: %[[REST:.*]] = arith.remui %[[K]], %c16
+// CHECK: %[[IS_LINE:.*]] = arith.cmpi eq, %[[REST]], %c0
+// CHECK: scf.if %[[IS_LINE]]
+// CHECK-COUNT-8: memref.prefetch
 // CHECK-COUNT-24: math.fma
+// CHECK-NOT: memref.prefetch
 // CHECK-COUNT-24: vector.store %{{.*}}, %[[OUT]]
 // A row by itself, by the same operations.
 // CHECK: scf.for
