@@ -6,6 +6,7 @@ import peers
 import reference
 from attention import ours
 from element_types import rounded
+from ours import Refused
 from turns import Row
 
 # (segment length, width, factor of q: larger ones give sharper weights)
@@ -49,6 +50,34 @@ class Careful(peers.Eager):
         return torch.cat(outputs, 2)
 
 
+def precise(name):
+    """The precision attribute of an implementation of ours, such as 'ours bf16x6'."""
+    return name.removeprefix("ours").strip() or None
+
+
+def errors_of(bench, dtype, chosen):
+    """({implementation: {rms, max}}, {implementation of ours: why it was not compiled})."""
+    found, refused = {}, {}
+    for seed, (segment_length, width, factor) in enumerate(chosen):
+        inputs = inputs_of(seed, dtype, segment_length, width, factor)
+        expected = exact(*inputs, segment_length)
+
+        def note(name, result):
+            found.setdefault(name, []).append(np.abs(result - expected).ravel())
+        for name in ("ours", "ours bf16x6", "ours bf16x3") if dtype == "f32" else ("ours",):
+            try:
+                note(name, ours(dtype, inputs, segment_length, bench.threads, precision=precise(name)).result())
+            except Refused as error:
+                refused[name] = str(error)
+        for peer in (peers.Eager, Careful):
+            built = bench.build(peer.name, lambda: peer(dtype, inputs, segment_length, bench.threads))
+            if built:
+                note(peer.name, built.result())
+    errors = {name: np.concatenate(parts) for name, parts in found.items()}
+    return {name: dict(rms=float(np.sqrt(np.mean(np.square(error)))), max=float(error.max()))
+            for name, error in errors.items()}, refused
+
+
 def measure(bench):
     cases = [dtype for dtype in ("f32", "bf16", "f16") if bench.wants(f"accuracy {dtype}")]
     if not cases:
@@ -56,25 +85,14 @@ def measure(bench):
     chosen = SET[:3] if bench.quick else SET
     bench.table.heading(f"accuracy: errors against float64 over {len(chosen)} seeded inputs, delta rule")
     for dtype in cases:
-        errors = {}
-        for seed, (segment_length, width, factor) in enumerate(chosen):
-            inputs = inputs_of(seed, dtype, segment_length, width, factor)
-            expected = exact(*inputs, segment_length)
-            results = dict(ours=ours(dtype, inputs, segment_length, bench.threads).result())
-            for peer in (peers.Eager, Careful):
-                built = bench.build(peer.name, lambda: peer(dtype, inputs, segment_length, bench.threads))
-                if built:
-                    results[peer.name] = built.result()
-            for name, result in results.items():
-                errors.setdefault(name, []).append(np.abs(result - expected).ravel())
-        figures = {}
-        for name, parts in errors.items():
-            error = np.concatenate(parts)
-            figures[name] = dict(rms=float(np.sqrt(np.mean(np.square(error)))), max=float(error.max()))
-        for name, found in figures.items():
-            note = f"rms {found['rms']:.2e}, max {found['max']:.2e}"
-            if name != "ours":
-                ratios = {f"{key}_of_ours_to_it": figures["ours"][key] / found[key] for key in found}
-                note += "; ours has {:.2f}x and {:.2f}x of it".format(*ratios.values())
-                found = found | ratios
-            bench.table.add(Row(f"accuracy {dtype}", name, note=note, figures=found))
+        errors, refused = errors_of(bench, dtype, chosen)
+        theirs = [figures for name, figures in errors.items() if not name.startswith("ours")]
+        for name, figures in errors.items():
+            note = f"rms {figures['rms']:.2e}, max {figures['max']:.2e}"
+            if theirs and name.startswith("ours"):
+                rms, most = (figures[key] / min(their[key] for their in theirs) for key in ("rms", "max"))
+                note += f": {rms:.2f}x and {most:.2f}x of PyTorch's least"
+                figures = figures | dict(rms_to_peers=rms, max_to_peers=most)
+            bench.table.add(Row(f"accuracy {dtype}", name, note=note, figures=figures))
+        for name, reason in refused.items():
+            bench.table.add(Row(f"accuracy {dtype}", name, note=reason))

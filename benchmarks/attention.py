@@ -4,11 +4,10 @@ The work is B H (T ((N + 1) 2 d + 2 d^2) + (T - N) 2 d^2 (1 + delta)) operations
 and the reads of all segments but the first.
 """
 import os
-import re
 
 import numpy as np
 import peers
-from ours import Ours, attention_text
+from ours import Ours, Refused, attention_text
 from turns import Row, check, take_turns
 
 CASES = [("f32", 2048, 128), ("f32", 512, 128), ("f32", 2048, 64), ("bf16", 2048, 128), ("bf16", 512, 128), ("bf16", 2048, 64)]
@@ -87,11 +86,13 @@ def forced(bench):
     eager = bench.build(peers.Eager.name, lambda: peers.Eager("f32", inputs, 2048, bench.threads))
     for name, kind, options, precision in variants:
         try:
-            mine = ours("f32", inputs, 2048, bench.threads, *options, precision=precision)
-        except RuntimeError as error:
-            bench.table.add(Row("forced " + name, "ours", note=re.sub(r".*error: (\S+:\d+:\d+: )?", "", str(error))))
+            runs = dict(ours=ours("f32", inputs, 2048, bench.threads, *options, precision=precision))
+        except Refused as error:
+            bench.table.add(Row("forced " + name, "ours", note=str(error)))
             continue
-        runs = dict(ours=mine) | ({eager.name: eager} if eager else {})
+        if eager:
+            check("ours", runs["ours"].result(), eager.result(), "f32")
+            runs[eager.name] = eager
         bench.contest("forced " + name, "f32", runs, work, kind)
 
 

@@ -12,6 +12,7 @@ README.md tells what the columns mean.
 import argparse
 import datetime
 import importlib.metadata
+import importlib.util
 import os
 import re
 import shlex
@@ -25,6 +26,7 @@ import decode
 import layer
 import passkey
 from machine import Machine
+from ours import Refused
 from turns import Bench, Row, Table, spelled
 
 PARTS = [attention.compare, attention.forced, attention.scaling, attention.linearity, decode.compare, layer.compare,
@@ -53,10 +55,16 @@ def show_machine(bench):
 
 
 def positive(text):
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"expected a number from 1, got {text!r}")
+    return int(text)
+
+
+def pattern(text):
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"expected a regular expression, got {text!r}: {error}") from error
 
 
 def main():
@@ -65,11 +73,13 @@ def main():
     parser.add_argument("--threads", type=positive, default=len(os.sched_getaffinity(0)),
                         help="threads of every implementation (default: all cores)")
     parser.add_argument("--rounds", type=positive, help="turns that each implementation takes (default: 7, quick: 4)")
-    parser.add_argument("--cases", type=re.compile, default="", metavar="REGEX", help="only rows whose case matches")
-    parser.add_argument("--peers", type=re.compile, default="", metavar="REGEX", help="only peers whose name matches")
+    parser.add_argument("--cases", type=pattern, default="", metavar="REGEX", help="only rows whose case matches")
+    parser.add_argument("--peers", type=pattern, default="", metavar="REGEX", help="only peers whose name matches")
     parser.add_argument("--json", metavar="FILE", type=argparse.FileType("w"), help="file for the rows")
     parser.add_argument("--plot", metavar="FOLDER", help="draw the plots there instead")
     arguments = parser.parse_args()
+    if arguments.plot and not importlib.util.find_spec("matplotlib"):
+        parser.error("--plot needs matplotlib (pip install matplotlib)")
 
     bench = Bench(Machine(), Table(), arguments.threads, arguments.rounds or (4 if arguments.quick else 7), arguments.quick,
                   arguments.cases, arguments.peers)
@@ -91,5 +101,5 @@ def main():
 if __name__ == "__main__":
     try:
         main()
-    except (RuntimeError, ValueError, OSError, subprocess.CalledProcessError) as error:
+    except (RuntimeError, ValueError, OSError, Refused, subprocess.CalledProcessError) as error:
         sys.exit(f"error: {error}")

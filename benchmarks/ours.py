@@ -1,6 +1,7 @@
 """Programs in the infini_attn dialect, compiled by this build's infini-compile and called on numpy arrays."""
 import ctypes
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -36,6 +37,10 @@ def attention_text(dtype, heads, segment_length, width, precision=None):
 """
 
 
+class Refused(Exception):
+    """The compiler's message, without the command and the file."""
+
+
 class Ours:
     """@f of a module, with its one result, on arrays: a call gives the seconds that it took.
 
@@ -45,7 +50,10 @@ class Ours:
 
     def __init__(self, text, inputs, dtype, threads, *options):
         self.dtype, self.threads = dtype, threads
-        self.library = compiled.compile_library(text, *options)
+        try:
+            self.library = compiled.compile_library(text, *options)
+        except RuntimeError as error:
+            raise Refused(re.sub(r".*?error: (\S+:\d+:\d+: )?", "", str(error).splitlines()[0])) from error
         self.arrays = [encode(x, kind).reshape(x.shape) for x, kind in inputs]
         self.arguments = [ctypes.byref(compiled.as_descriptor(x)) for x in self.arrays]
         self.rank = self.arrays[0].ndim

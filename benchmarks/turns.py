@@ -79,7 +79,7 @@ class Bench:
             self.table.say(f"{name}: skipped, {first_line(error)}")
         return None
 
-    def contest(self, case, dtype, runs, work=None, kind=None, ours="ours", count_work=lambda name: True):
+    def contest(self, case, dtype, runs, work=None, kind=None, count_work=lambda name: True):
         """Times runs ({name: callable that gives seconds}) in turn with the peak, and adds their rows; {name: seconds}.
 
         work: operations; kind: the peak they are a share of (default: that of dtype). count_work: whether the operations of
@@ -90,7 +90,7 @@ class Bench:
         peak = self.machine.peak(kind, self.threads) * 1e9
         for name, seconds in best.items():
             share = work / seconds / peak if work and peak and count_work(name) else None
-            self.table.add(Row(case, name, seconds, share, seconds / best[ours] if ours in best else None))
+            self.table.add(Row(case, name, seconds, share, seconds / best["ours"]))
         return best
 
 
