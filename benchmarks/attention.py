@@ -51,13 +51,7 @@ def compare(bench):
         for peer in PEERS:
             if bench.quick and peer in LEFT_OUT_QUICKLY or peer is peers.FullAttention and segment_length != 2048:
                 continue
-
-            def make():
-                built = peer(dtype, inputs, segment_length, bench.threads)
-                if expected is not None and built.result:
-                    check(built.name, built.result(), expected, dtype)
-                return built
-            built = bench.build(peer.name, make)
+            built = bench.build(peer.name, lambda: called(peer(dtype, inputs, segment_length, bench.threads), expected, dtype))
             if built:
                 runs[peer.name] = built
                 if peer is peers.Eager:
@@ -66,6 +60,15 @@ def compare(bench):
         bench.contest("attention " + title(dtype, segment_length, width), dtype, runs,
                       operations(heads, tokens, segment_length, width),
                       count_work=lambda name: name != peers.FullAttention.name)
+
+
+def called(peer, expected, dtype):
+    """The peer, after a call, at which it may compile; its result is compared with the one that is expected."""
+    if peer.result:
+        result = peer.result()
+        if expected is not None:
+            check(peer.name, result, expected, dtype)
+    return peer
 
 
 def title(dtype, segment_length, width):
