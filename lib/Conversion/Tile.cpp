@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "TiledDecode.h"
-#include "TiledSegment.h"
+#include "TiledTasks.h"
 
 #include "infini_attn/Conversion/Passes.h"
 #include "infini_attn/Dialect/RuntimeChecks.h"
@@ -57,14 +57,6 @@ static Value restored(TileBuilder &b, Value x, Value into) {
       Sizes(sizes.size(), b.getIndexAttr(1)));
 }
 
-static std::pair<Value, Value> tileUpdate(TileBuilder &b, TiledUpdate &update,
-                                          Value memory, Value normalizer) {
-  auto [newMemory, newNormalizer] =
-      update.build(b.reduced(memory, 2), b.reduced(normalizer, 1));
-  return {restored(b, newMemory, memory),
-          restored(b, newNormalizer, normalizer)};
-}
-
 /// \p values, cast where \p op says less of their sizes, or more.
 static void replaceWithCasts(TileBuilder &b, Operation *op, ValueRange values) {
   SmallVector<Value> results(values);
@@ -89,16 +81,17 @@ static void tile(RewriterBase &rewriter, SegmentOp op, Type factor,
   attention.rotary = {op.getRotaryFrequencies(), op.getRotaryStyle()};
   attention.read = {b.reduced(op.getMemory(), 2),
                     b.reduced(op.getNormalizer(), 1), op.getGate(), epsilon};
-  Value o = attention.build(op.getInit());
-
   TiledUpdate update(b, factor, op.getRule(), op.getK(), op.getV());
   update.length = length;
   update.readMemory = attention.read.memory;
   update.readNormalizer = attention.read.normalizer;
   update.epsilon = epsilon;
-  auto [memory, normalizer] =
-      tileUpdate(b, update, op.getMemory(), op.getNormalizer());
-  rewriter.replaceOp(op, {o, memory, normalizer});
+  SegmentResults results =
+      segmentInTasks(b, attention, update, op.getInit(), attention.read.memory,
+                     attention.read.normalizer);
+  rewriter.replaceOp(op,
+                     {results.o, restored(b, results.memory, op.getMemory()),
+                      restored(b, results.normalizer, op.getNormalizer())});
 }
 
 /// Whether \p op reads each key and value once, as they are.
@@ -140,7 +133,7 @@ static void tile(RewriterBase &rewriter, SegmentAttentionOp op, Type factor,
     attention.scale = scale;
     attention.rotary = rotary;
     attention.keysRotated = op.getKeysRotated();
-    results.push_back(attention.build(init));
+    results.push_back(attendInTasks(b, attention, init));
   }
   replaceWithCasts(b, op, results);
 }
@@ -172,9 +165,15 @@ static void tile(RewriterBase &rewriter, MemoryUpdateOp op, Type factor,
   update.readMemory = b.reduced(reads ? op.getReadMemory() : op.getMemory(), 2);
   update.readNormalizer =
       b.reduced(reads ? op.getReadNormalizer() : op.getNormalizer(), 1);
-  auto [memory, normalizer] =
-      tileUpdate(b, update, op.getMemory(), op.getNormalizer());
-  rewriter.replaceOp(op, {memory, normalizer});
+  Value memory = b.reduced(op.getMemory(), 2),
+        normalizer = b.reduced(op.getNormalizer(), 1);
+  // Few tokens add less than it costs to clear and add up a second memory.
+  std::tie(memory, normalizer) =
+      TiledDecode::isFew(op.getK())
+          ? update.build(memory, normalizer)
+          : updateApart(b, update, memory, normalizer);
+  rewriter.replaceOp(op, {restored(b, memory, op.getMemory()),
+                          restored(b, normalizer, op.getNormalizer())});
 }
 
 /// \p op of one row and key/value head, in loops over them where it has more.

@@ -410,8 +410,7 @@ Value TiledAttention::share(const Block &block, Value divisor, Value numerator,
       });
 }
 
-/// A block of queries of one head, in its place of \p init
-Value TiledAttention::finish(const Block &block, Value init) {
+Value TiledAttention::finish(const Block &block, Value into) {
   OpFoldResult count = getAsOpFoldResult(block.count),
                width = b.getIndexAttr(b.form.queries), zero = b.getIndexAttr(0);
   SmallVector<std::pair<Value, Value>> parts; // v x q, and its factor q
@@ -453,25 +452,20 @@ Value TiledAttention::finish(const Block &block, Value init) {
                          .getResult();
       });
 
-  OpFoldResult head = getAsOpFoldResult(block.head),
-               query = getAsOpFoldResult(block.query);
-  Value into = b.tokens(init, head, query, count);
-  Type element = getElementTypeOrSelf(init);
-  Value o = b.generic(
-      "qv", {{b.corner(mixed, zero, valueWidth, count), "vq"}}, {into, "qv"},
-      [&](ValueRange args) { return b.narrow(element, args[0]); });
-  return b.insertTokens(o, init, head, query, count);
+  Type element = getElementTypeOrSelf(into);
+  return b.generic("qv", {{b.corner(mixed, zero, valueWidth, count), "vq"}},
+                   {into, "qv"},
+                   [&](ValueRange args) { return b.narrow(element, args[0]); });
 }
 
-Value TiledAttention::build(Value init) {
-  Value queries = b.toIndex(b.size(q, 2)), heads = b.toIndex(b.size(q, 1));
+void TiledAttention::prepare() {
   keyCount = b.toIndex(b.size(k, 2));
   if (length)
     keyCount = b.min(keyCount, length);
   base2 = arith::MulFOp::create(b, scale, b.f32(kLog2E));
   if (rotary.frequencies) {
     frequencies = boundFrequencies(b, b.getLoc(), rotary.frequencies, keyWidth);
-    queryAngles = angles(queries, first);
+    queryAngles = angles(b.toIndex(b.size(q, 2)), first);
   }
   keys = rotatedKeys();
   if (b.form.inPairs) {
@@ -488,16 +482,21 @@ Value TiledAttention::build(Value init) {
   } else {
     values = factors(v, valueWidth);
   }
-  return b.loop(b.index(0), heads, 1, init,
-                [&](Value head, ValueRange outer) -> SmallVector<Value> {
-                  return b.loop(
-                      b.index(0), queries, b.form.queries, outer,
-                      [&](Value query, ValueRange args) -> SmallVector<Value> {
-                        Value left = b.sub(queries, query);
-                        Block block{head, query,
-                                    b.min(left, b.index(b.form.queries)),
-                                    b.add(first, query)};
-                        return {finish(block, args[0])};
-                      });
-                })[0];
+}
+
+Value TiledAttention::blockCount() {
+  Value blocks = b.createOrFold<arith::CeilDivUIOp>(b.toIndex(b.size(q, 2)),
+                                                    b.index(b.form.queries));
+  return b.createOrFold<arith::MulIOp>(blocks, b.toIndex(b.size(q, 1)));
+}
+
+TiledAttention::Block TiledAttention::block(Value number) {
+  Value heads = b.toIndex(b.size(q, 1)), queries = b.toIndex(b.size(q, 2));
+  Value last = b.sub(blockCount(), b.index(1));
+  Value reversed = b.sub(last, number);
+  Value query = b.createOrFold<arith::MulIOp>(
+      b.createOrFold<arith::DivUIOp>(reversed, heads), b.index(b.form.queries));
+  Value head = b.createOrFold<arith::RemUIOp>(reversed, heads);
+  Value count = b.min(b.sub(queries, query), b.index(b.form.queries));
+  return {head, query, count, b.add(first, query)};
 }

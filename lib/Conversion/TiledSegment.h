@@ -9,14 +9,15 @@
 /// \file
 /// One segment of one batch row and key/value head, by tiles.
 ///
-///     for each block of queries                       Q^T is a panel d x q
+///     for each block of queries, in parallel          Q^T is a panel d x q
 ///       A_mem^T, and m = lowest, l = 0, O^T = 0
 ///       for each block of keys that it sees
 ///         S^T = K Q^T;  m' = max(m, max S^T);  P^T = exp(S^T - m')
 ///         l = l exp(m - m') + sum P^T;  O^T = O^T exp(m - m') + V^T P^T
 ///       o = (g A_mem^T + (1 - g) O^T / l)^T
-///     for each block of tokens
-///       M' += sigma(K)^T U,  z' += sum sigma(K)
+///     beside them, for each block of tokens
+///       dM += sigma(K)^T U,  dz += sum sigma(K)
+///     M' = M + dM,  z' = z + dz
 ///
 /// Panels have their queries in the last dimension and a static width. Queries
 /// and keys past the end of a tensor are never read: a last block of queries
@@ -68,15 +69,21 @@ public:
   bool keysRotated = false;
   MemoryRead read;
 
-  /// The results in \p init, 1 x G x Nq x Dv.
-  Value build(Value init);
-
-private:
   struct Block {
     Value head, query, count; ///< of queries: head, first one, how many
     Value position;           ///< where the first stands among the keys
   };
 
+  /// What all blocks of queries share; before any of the following.
+  void prepare();
+  /// How many blocks of queries there are, and block \p number. The first ones
+  /// see the most keys.
+  Value blockCount();
+  Block block(Value number);
+  /// The results of a block in \p into, q x v.
+  Value finish(const Block &block, Value into);
+
+private:
   struct Rescaled {
     Value max, sum, factor; ///< m', l exp(m - m') and exp(m - m')
   };
@@ -106,7 +113,6 @@ private:
   Value isValid(const Block &block, unsigned loop);
   Value share(const Block &block, Value divisor, Value numerator,
               double epsilon);
-  Value finish(const Block &block, Value init);
 
   TileBuilder &b;
   Type factor;
@@ -121,7 +127,7 @@ private:
   Value keyCount;     ///< Nk, or the length
 };
 
-/// M' and z' of one segment, by blocks of tokens.
+/// What one segment adds to M and z, by blocks of tokens.
 class TiledUpdate {
 public:
   TiledUpdate(TileBuilder &b, Type factor, UpdateRule rule, Value k, Value v)

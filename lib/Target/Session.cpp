@@ -127,6 +127,8 @@ Session::create(ModuleOp module, const CPUTarget &target) {
         llvm::JITSymbolFlags::Exported};
   };
   add("infini_parallel_for", reinterpret_cast<void *>(&infini_parallel_for));
+  add("infini_parallel_for_outer",
+      reinterpret_cast<void *>(&infini_parallel_for_outer));
   add("infini_check", reinterpret_cast<void *>(&infini_check));
   add("infini_request_amx", reinterpret_cast<void *>(&infini_request_amx));
   add("infini_malloc", reinterpret_cast<void *>(&infini_malloc));

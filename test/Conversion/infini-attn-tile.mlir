@@ -1,13 +1,18 @@
 // RUN: infini-opt %s --infini-attn-tile --canonicalize --mlir-print-local-scope | FileCheck %s
 
-// Blocks of 48 queries; for each, keys up to its first query's place in blocks
-// of 128, then those of the diagonal, masked. Scores stay in one buffer.
+// The update (task 0) and blocks of 48 queries, the last ones first, are tasks;
+// for each block, keys up to its first query's place in blocks of 128, then
+// those of the diagonal, masked. Scores stay in one buffer.
 // CHECK-LABEL: @segment(
 // CHECK-SAME: %[[Q:.*]]: tensor<1x1x256x64xf32>, %[[K:.*]]: tensor<1x1x256x64xf32>, %[[V:.*]]: tensor<1x1x256x32xf32>, %[[GATE:[a-z0-9]*]]: tensor<1xf32>
 // CHECK-DAG: %[[C48:.*]] = arith.constant 48 : index
 // CHECK-DAG: %[[C128:.*]] = arith.constant 128 : index
 // CHECK-DAG: %[[LOWEST:.*]] = arith.constant -3.40282347E+38 : f32
-// CHECK: scf.for %[[FIRST:.*]] = %{{.*}} to %{{.*}} step %[[C48]] iter_args
+// CHECK: scf.forall (%[[TASK:.*]]) in (7) shared_outs({{.*}}) -> (tensor<1x1x256x32xf32>, tensor<64x32xf32>, tensor<64xf32>)
+// CHECK: %[[ATTENDS:.*]] = arith.minui %[[TASK]], %c1
+// CHECK: %[[UPDATES:.*]] = arith.subi %c1, %[[ATTENDS]]
+// CHECK: %[[FIRST:.*]] = arith.muli %{{.*}}, %[[C48]]
+// CHECK: scf.for %{{.*}} = %c0 to %[[ATTENDS]] step %c1
 // CHECK: %[[ROWS:.*]] = tensor.extract_slice %[[Q]][0, 0, %[[FIRST]], 0] [1, 1, %{{.*}}, 64]
 // CHECK: linalg.generic {{.*}} ins(%[[ROWS]] : tensor<?x64xf32>) outs(%{{.*}} : tensor<64x?xf32>)
 // CHECK: scf.for %{{.*}} to %{{.*}} step %[[C128]] iter_args({{.*}}) -> (tensor<48xf32>, tensor<48xf32>, tensor<32x48xf32>, tensor<128x48xf32>)
@@ -21,9 +26,15 @@
 // CHECK: scf.yield
 // CHECK: scf.for {{.*}} step %[[C128]] iter_args({{.*}}) -> (tensor<48xf32>, tensor<48xf32>, tensor<32x48xf32>, tensor<128x48xf32>)
 // CHECK: arith.cmpi sle
-// CHECK: tensor.insert_slice {{.*}} tensor<?x32xf32> into tensor<1x1x256x32xf32>
-// The update reads M as it was [S8], in blocks of tokens.
+// The update, summed apart, reads M as it was [S8], in blocks of tokens.
+// CHECK: scf.for %{{.*}} = %c0 to %[[UPDATES]] step %c1
 // CHECK: scf.for {{.*}} step %[[C128]] iter_args({{.*}}) -> (tensor<64x32xf32>, tensor<64xf32>)
+// CHECK: scf.forall.in_parallel
+// CHECK: tensor.parallel_insert_slice {{.*}} tensor<?x32xf32> into tensor<1x1x256x32xf32>
+// CHECK: tensor.parallel_insert_slice {{.*}} into tensor<64x32xf32>
+// CHECK: linalg.generic {{.*}} outs(%{{.*}} : tensor<64x32xf32>)
+// CHECK-NEXT: ^bb0(%[[DM:.*]]: f32, %[[M:.*]]: f32):
+// CHECK-NEXT: arith.addf %[[M]], %[[DM]]
 // CHECK-NOT: infini_attn.
 func.func @segment(%q: tensor<1x1x256x64xf32>, %k: tensor<1x1x256x64xf32>, %v: tensor<1x1x256x32xf32>, %gate: tensor<1xf32>,
                    %o: tensor<1x1x256x32xf32>, %m: tensor<1x1x64x32xf32>, %z: tensor<1x1x64xf32>)

@@ -3,7 +3,7 @@ import pytest
 
 import programs
 from cases import Program
-from checking import assert_close
+from checking import assert_close, assert_same_bits
 from sample import sample
 
 SEQUENCES = [Program("attention", rule="delta", dtype="f32", segment_length=300, has_lengths=True),
@@ -33,3 +33,20 @@ def test_segment(program, tokens, run):
     """One token less and more than a block of queries, of keys, and of both."""
     lengths = [tokens, tokens // 2] if program.has_lengths else None
     check(program, sample(program, batch=2, tokens=tokens, lengths=lengths, widths=(40, 56)), run)
+
+
+@pytest.mark.parametrize("program", SEQUENCES, ids=lambda p: f"{p.rule}-{p.dtype}")
+@pytest.mark.parametrize("batch, heads", [(1, (1, 1)), (1, (4, 2)), (3, (1, 1))])
+def test_threads(program, batch, heads, run, threads):
+    """[S16] Fewer heads than threads, as many, and a number that leaves some over: the threads go to blocks of queries and the
+    update, and the bits stay."""
+    arguments = sample(program, batch=batch, heads=heads, tokens=700, lengths=[700, 433, 300][:batch], widths=(16, 20))
+    run(program, arguments)  # loads it
+    results = {}
+    for count in (1, 2, 3, 7):
+        with threads(count):
+            results[count] = run(program, arguments)
+        for name in results[1]:
+            assert_same_bits(name, results[1][name], results[count][name])
+    for name, (value, bound) in programs.expected(program, arguments).items():
+        assert_close(name, results[2][name], value, bound)

@@ -43,19 +43,23 @@ def InfiniAttnTile : Pass<"infini-attn-tile"> {
   let summary = "lower one segment to tiles, with an online softmax";
   let description = [{
     `segment`, `segment_attention` and `memory_update` become loops over blocks
-    of queries and of keys, whose scores never leave the first-level cache. A block of queries is a panel
-    with its queries in the last dimension; a partial last block fills a part
-    of it, and nothing past the end of a tensor is read.
+    of queries and of keys, whose scores never leave the first-level cache. A
+    block of queries is a panel with its queries in the last dimension; a
+    partial last block fills a part of it, and nothing past the end of a tensor
+    is read. The blocks of queries and the update are tasks of one parallel
+    loop, the longest first; what the update adds is summed apart.
 
         segment(q, k, v, gate, M, z)
         =>
-        for block of queries:
-          A_mem^T = (sigma(q) M)^T / sigma(q) z
-          for block of keys, up to the diagonal:
-            S^T = K Q^T;  m' = max(m, max S^T);  P^T = exp(S^T - m')
-            l = l exp(m - m') + sum P^T;  O^T = O^T exp(m - m') + V^T P^T
-          o = (g A_mem^T + (1 - g) O^T / l)^T
-        for block of tokens:  M' += sigma(k)^T U;  z' += sum sigma(k)
+        forall task:
+          task 0, for block of tokens:  dM += sigma(k)^T U;  dz += sum sigma(k)
+          each other, a block of queries:
+            A_mem^T = (sigma(q) M)^T / sigma(q) z
+            for block of keys, up to the diagonal:
+              S^T = K Q^T;  m' = max(m, max S^T);  P^T = exp(S^T - m')
+              l = l exp(m - m') + sum P^T;  O^T = O^T exp(m - m') + V^T P^T
+            o = (g A_mem^T + (1 - g) O^T / l)^T
+        M' = M + dM;  z' = z + dz
 
     With `bf16-pairs`, bf16 factors of products stay bf16. The right factor has
     two of its rows in one, as the two halves of i32, and all sizes of a product

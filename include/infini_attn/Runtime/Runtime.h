@@ -33,6 +33,15 @@ void infini_parallel_for(void (*body)(void *context, int64_t begin,
                                       int64_t end),
                          void *context, int64_t count);
 
+/// The same where the body calls infini_parallel_for itself: with fewer calls
+/// than threads, or as many as would leave some idle at the end, the threads
+/// that are over go to the loops inside. A host that defines
+/// infini_parallel_for may leave this as it is; its function is then called
+/// from its own tasks.
+void infini_parallel_for_outer(void (*body)(void *context, int64_t begin,
+                                            int64_t end),
+                               void *context, int64_t count);
+
 /// The most threads that infini_parallel_for uses: more do not pay, and where
 /// the system has too few, OpenMP would end the process.
 #define INFINI_MAX_THREADS 1024

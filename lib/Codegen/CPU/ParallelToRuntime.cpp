@@ -30,6 +30,7 @@ using namespace mlir;
 using namespace mlir::infini_attn;
 
 static constexpr StringLiteral kParallelFor = "infini_parallel_for";
+static constexpr StringLiteral kParallelForOuter = "infini_parallel_for_outer";
 
 static Value cast(ImplicitLocOpBuilder &b, Value value, Type type) {
   if (value.getType() == type)
@@ -72,26 +73,45 @@ struct ParallelToRuntime
     : public cpu::impl::InfiniAttnParallelToRuntimeBase<ParallelToRuntime> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    SmallVector<scf::ParallelOp> loops;
-    module.walk<WalkOrder::PreOrder>([&](scf::ParallelOp loop) {
-      if (loop.getNumReductions() == 0 && loop->getParentOfType<func::FuncOp>())
-        loops.push_back(loop);
-      return WalkResult::skip();
-    });
-    unsigned number = 0;
-    for (scf::ParallelOp loop : loops)
-      outline(loop, number++);
-    if (!loops.empty() && !module.lookupSymbol(kParallelFor)) {
-      OpBuilder b = OpBuilder::atBlockBegin(module.getBody());
-      Type pointer = LLVM::LLVMPointerType::get(&getContext());
-      func::FuncOp::create(
-          b, module.getLoc(), kParallelFor,
-          b.getFunctionType({pointer, pointer, b.getI64Type()}, {}))
-          .setPrivate();
+    SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
+    // A loop inside of another is one of the function that the other becomes.
+    while (!functions.empty()) {
+      func::FuncOp function = functions.pop_back_val();
+      for (auto [number, loop] : llvm::enumerate(outermostLoops(function)))
+        functions.push_back(outline(loop, number));
     }
   }
 
-  void outline(scf::ParallelOp loop, unsigned number) {
+  static SmallVector<scf::ParallelOp> outermostLoops(Operation *root) {
+    SmallVector<scf::ParallelOp> loops;
+    root->walk<WalkOrder::PreOrder>([&](scf::ParallelOp loop) {
+      if (loop == root)
+        return WalkResult::advance();
+      if (loop.getNumReductions() == 0)
+        loops.push_back(loop);
+      return WalkResult::skip();
+    });
+    return loops;
+  }
+
+  /// The runtime's function that runs \p loop, declared where it is not.
+  StringRef runtimeFunction(scf::ParallelOp loop) {
+    StringRef name =
+        outermostLoops(loop).empty() ? kParallelFor : kParallelForOuter;
+    ModuleOp module = getOperation();
+    if (!module.lookupSymbol(name)) {
+      OpBuilder b = OpBuilder::atBlockBegin(module.getBody());
+      Type pointer = LLVM::LLVMPointerType::get(&getContext());
+      func::FuncOp::create(
+          b, module.getLoc(), name,
+          b.getFunctionType({pointer, pointer, b.getI64Type()}, {}))
+          .setPrivate();
+    }
+    return name;
+  }
+
+  /// Replaces \p loop by a call; returns the function of its body.
+  func::FuncOp outline(scf::ParallelOp loop, unsigned number) {
     auto parent = loop->getParentOfType<func::FuncOp>();
     MLIRContext *context = &getContext();
     LowerToLLVMOptions options(context);
@@ -131,15 +151,16 @@ struct ParallelToRuntime
     std::string name = (parent.getName() + "_parallel_" + Twine(number)).str();
     Value body = func::ConstantOp::create(b, type, name);
     func::CallOp::create(
-        b, kParallelFor, TypeRange(),
+        b, runtimeFunction(loop), TypeRange(),
         ValueRange{cast(b, body, pointer), frame,
                    arith::IndexCastOp::create(b, b.getI64Type(), count)});
 
     // The body's side: unpack the context, loop over the range.
+    func::FuncOp function;
     {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPoint(parent);
-      auto function = func::FuncOp::create(b, name, type);
+      function = func::FuncOp::create(b, name, type);
       function.setPrivate();
       Block *entry = function.addEntryBlock();
       b.setInsertionPointToStart(entry);
@@ -185,6 +206,7 @@ struct ParallelToRuntime
         b.clone(op, map);
     }
     loop.erase();
+    return function;
   }
 };
 } // namespace

@@ -3,23 +3,30 @@
 
 // CHECK: func.func private @infini_parallel_for(!llvm.ptr, !llvm.ptr, i64)
 
+// The loop inside of the other.
+// CHECK: func.func private @rows_parallel_0_parallel_0(%[[INNER:.*]]: !llvm.ptr, %[[FROM:.*]]: i64, %[[TO:.*]]: i64)
+// CHECK: scf.for %[[K:.*]] =
+// CHECK: memref.store %{{.*}}, %{{.*}}[%{{.*}}, %{{.*}}, %[[K]]]
+
 // The body: unpack, a loop over the range, indices by division; the last
-// dimension runs fastest. The loop inside of it stays, and runs in order.
+// dimension runs fastest.
 // CHECK: func.func private @rows_parallel_0(%[[CONTEXT:.*]]: !llvm.ptr, %[[BEGIN:.*]]: i64, %[[END:.*]]: i64)
+// CHECK: llvm.alloca
 // CHECK: llvm.load %[[CONTEXT]]
 // CHECK-DAG: %[[B:.*]] = arith.index_cast %[[BEGIN]]
 // CHECK-DAG: %[[E:.*]] = arith.index_cast %[[END]]
 // CHECK: scf.for %[[I:.*]] = %[[B]] to %[[E]]
 // CHECK: %[[J:.*]] = arith.remui %[[I]], %{{.*}}
 // CHECK: %[[ROW:.*]] = arith.divui %[[I]], %{{.*}}
-// CHECK: scf.parallel
-// CHECK: memref.store %{{.*}}, %{{.*}}[%[[ROW]], %[[J]], %{{.*}}]
+// CHECK: builtin.unrealized_conversion_cast %[[ROW]]
+// CHECK: builtin.unrealized_conversion_cast %[[J]]
+// CHECK: call @infini_parallel_for(
 
 // CHECK-LABEL: func.func @rows(
 // CHECK: constant @rows_parallel_0
 // CHECK: llvm.alloca
 // CHECK: arith.muli
-// CHECK: call @infini_parallel_for(
+// CHECK: call @infini_parallel_for_outer(
 // CHECK-NOT: scf.parallel
 
 // LLVM: llvm.call @infini_parallel_for

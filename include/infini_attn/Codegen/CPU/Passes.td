@@ -365,8 +365,8 @@ def InfiniAttnParallelToRuntime
     : Pass<"infini-attn-parallel-to-runtime", "::mlir::ModuleOp"> {
   let summary = "turn parallel loops into calls of infini_parallel_for";
   let description = [{
-    The body of each outermost `scf.parallel` becomes a function over a range
-    of iterations; what it uses from outside travels in a structure on the
+    The body of each `scf.parallel` becomes a function over a range of
+    iterations; what it uses from outside travels in a structure on the
     caller's stack.
 
         scf.parallel (%i, %j) = (0, 0) to (%m, %n) step (1, 1) { body }
@@ -375,7 +375,8 @@ def InfiniAttnParallelToRuntime
 
     `infini_parallel_for(body, context, count)` calls `body(context, begin,
     end)` on disjoint ranges that cover [0, count), on as many threads as it
-    likes. Parallel loops inside others become sequential.
+    likes. A loop that has others inside is `infini_parallel_for_outer`, which
+    decides at run time which of them get the threads.
 
     Requires: buffers only; a parallel loop with a reduction is left alone.
     Ensures: results are the same bits for any number of threads [S16].
