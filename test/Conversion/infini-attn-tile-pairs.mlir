@@ -7,7 +7,7 @@
 // CHECK: linalg.fill {{.*}} outs(%{{.*}} : tensor<128x64xbf16>)
 // CHECK: scf.for {{.*}} -> (tensor<2x32x128xbf16>)
 // CHECK: linalg.fill {{.*}} outs(%{{.*}} : tensor<32x128xbf16>)
-// CHECK: scf.for {{.*}} step %c32
+// CHECK: scf.forall ({{.*}}) in (7)
 // CHECK: %[[PANEL:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<32x32xi32>)
 // CHECK: arith.truncf %{{.*}} : f32 to bf16
 // Whole blocks without a mask; P^T is cut off to bf16, two rows in one.
