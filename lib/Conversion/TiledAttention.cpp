@@ -220,8 +220,34 @@ static Value place(TileBuilder &b, unsigned loop) {
                                     linalg::IndexOp::create(b, loop));
 }
 
+/// \p scores, n x q, with -inf where query q does not see key n: from the row
+/// on that the first query does not see, which is past the last one mostly.
+Value TiledAttention::hidden(Value scores, OpFoldResult rows, Value ahead) {
+  Value count = b.toIndex(rows), next = b.add(ahead, b.index(1));
+  next = arith::MaxSIOp::create(b, next, b.index(0));
+  Value from = b.min(next, count);
+  OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1),
+               left = getAsOpFoldResult(b.sub(count, from)),
+               width = b.getIndexAttr(b.form.queries);
+  // n <= q + ahead, with n = from + i
+  Value shift =
+      arith::IndexCastOp::create(b, b.getI32Type(), b.sub(from, ahead));
+  Value part = b.generic(
+      "nq", {}, {b.corner(scores, from, left, width), "nq"},
+      [&](ValueRange args) -> Value {
+        Value key = arith::AddIOp::create(b, place(b, 0), shift);
+        Value sees = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, key,
+                                           place(b, 1));
+        return arith::SelectOp::create(
+            b, sees, args[0], b.f32(-std::numeric_limits<double>::infinity()));
+      });
+  return tensor::InsertSliceOp::create(b, part, scores, Sizes{from, zero},
+                                       Sizes{left, width}, Sizes{one, one});
+}
+
 Running TiledAttention::keyBlock(Value panel, Value key, OpFoldResult rows,
-                                 const Visible *visible, Running running) {
+                                 Value ahead, const Visible *visible,
+                                 Running running) {
   OpFoldResult width = b.getIndexAttr(b.form.queries), from = key,
                zero = b.getIndexAttr(0);
   Value keyRows = b.corner(keys, from, rows, keyWidth);
@@ -232,6 +258,8 @@ Running TiledAttention::keyBlock(Value panel, Value key, OpFoldResult rows,
   room = linalg::FillOp::create(b, b.f32(0), room).getResult(0);
   Value scores =
       b.contract("nqd", {keyRows, "nd"}, {panel, "dq"}, {room, "nq"});
+  if (!visible && scalesQueries(factor))
+    scores = hidden(scores, rows, ahead);
   Value lowest = b.filled({width}, std::numeric_limits<float>::lowest());
   Value blockMax = b.generic(
       "qn", {{scores, "nq"}}, {lowest, "q"}, [&](ValueRange args) -> Value {
@@ -343,13 +371,16 @@ Running TiledAttention::attend(const Block &block, Value panel) {
     carried.push_back(tensor::EmptyOp::create(
         b, Sizes{b.getIndexAttr(step / 2), width}, b.getI32Type()));
 
-  // All queries see the keys up to the first one's place; the rest are masked.
+  // All queries see the keys up to the first one's place; the rest are masked,
+  // in loops of their own where that takes more than a pass over the scores.
   Value whole = b.min(block.position, keyCount);
   Value end = b.min(b.add(block.position, block.count), keyCount);
   if (b.form.inPairs) // of whole blocks
     whole = b.toIndex(b.roundedDown(getAsOpFoldResult(whole), step));
-  for (auto [from, to, isMasked] :
-       {std::tuple{b.index(0), whole, false}, {whole, end, true}})
+  SmallVector<std::tuple<Value, Value, bool>> loops{{b.index(0), end, false}};
+  if (b.form.inPairs || !scalesQueries(factor))
+    loops = {{b.index(0), whole, false}, {whole, end, true}};
+  for (auto [from, to, isMasked] : loops)
     carried = b.loop(
         from, to, step, carried,
         [&, to = to, isMasked = isMasked](Value key, ValueRange args) {
@@ -376,7 +407,8 @@ Running TiledAttention::attend(const Block &block, Value panel) {
             after = keyBlockInPairs(panel, key, rows, mask, before);
           } else {
             OpFoldResult rows = b.min(left, b.index(step));
-            after = keyBlock(panel, key, rows, mask, before);
+            after = keyBlock(panel, key, rows, b.sub(block.position, key), mask,
+                             before);
           }
           SmallVector<Value> next{after.max, after.sum, after.output,
                                   after.scores};

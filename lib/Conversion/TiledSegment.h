@@ -104,7 +104,8 @@ private:
   Rescaled rescale(Value blockMax, const Running &running);
   Value rescaled(Value output, Value factor);
   Value exponent(Value score, const Visible *visible, Value key, Value query);
-  Running keyBlock(Value panel, Value key, OpFoldResult rows,
+  Value hidden(Value scores, OpFoldResult rows, Value ahead);
+  Running keyBlock(Value panel, Value key, OpFoldResult rows, Value ahead,
                    const Visible *visible, Running running);
   Running keyBlockInPairs(Value panel, Value key, OpFoldResult rows,
                           const Visible *visible, Running running);
