@@ -71,9 +71,10 @@ struct LinalgToVectorLoops
     if (std::optional<cpu::VectorPlan> plan =
             cpu::planVectorLoops(generic, vectorBits / 32)) {
       cpu::emitVectorLoops(rewriter, generic, *plan);
-      for (linalg::FillOp fill : plan->fills)
+      for (auto [fill, condition] : llvm::zip(plan->fills, plan->conditions))
         if (fill && dropped.insert(fill).second)
-          rewriter.eraseOp(fill);
+          rewriter.eraseOp(condition ? fill->getParentOp()
+                                     : fill.getOperation());
     } else if (linalg::isaContractionOpInterface(
                    cast<linalg::LinalgOp>(generic.getOperation()))) {
       return generic.emitOpError(

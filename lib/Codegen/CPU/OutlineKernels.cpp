@@ -134,7 +134,8 @@ static std::optional<Contraction> match(linalg::GenericOp op, int64_t lanes) {
   // Of several reductions all but the last add to what is there.
   if (reductions.size() == 1)
     if (linalg::FillOp fill = plan->fills.front();
-        fill && matchPattern(fill.value(), m_PosZeroFloat()))
+        fill && !plan->conditions.front() &&
+        matchPattern(fill.value(), m_PosZeroFloat()))
       found.fill = fill;
   return found;
 }
@@ -160,9 +161,11 @@ func::FuncOp cpu::declareKernel(ImplicitLocOpBuilder &b, StringRef name,
   return function;
 }
 
-/// func @infini_product_...(lhs: m x k, rhs: k x n, out: m x n)
+/// func @infini_product_...(lhs: m x k, rhs: k x n, out: m x n, replaces: i1)
+/// replaces out by the product, or adds to it: one function for both, which
+/// differ in what a tile begins with.
 static func::FuncOp makeProduct(ModuleOp module, StringRef name,
-                                ArrayRef<Type> types, bool isAdded) {
+                                ArrayRef<Type> types) {
   ImplicitLocOpBuilder b(module.getLoc(),
                          OpBuilder::atBlockBegin(module.getBody()));
   func::FuncOp function = cpu::declareKernel(b, name, types);
@@ -170,10 +173,11 @@ static func::FuncOp makeProduct(ModuleOp module, StringRef name,
   b.setInsertionPointToStart(entry);
   Value lhs = entry->getArgument(0), rhs = entry->getArgument(1),
         out = entry->getArgument(2);
-  if (!isAdded) {
-    Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
-    linalg::FillOp::create(b, zero, out);
-  }
+  Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
+  auto branch = scf::IfOp::create(b, entry->getArgument(3));
+  b.setInsertionPointToStart(branch.thenBlock());
+  linalg::FillOp::create(b, zero, out);
+  b.setInsertionPointAfter(branch);
   AffineExpr m = b.getAffineDimExpr(0), n = b.getAffineDimExpr(1),
              k = b.getAffineDimExpr(2);
   auto map = [&](ArrayRef<AffineExpr> results) {
@@ -357,19 +361,20 @@ void CallEmitter::emitCall(Value rows) {
       << "infini_product_" << lhsElement << '_' << rhsElement
       << (layout == Layout::Rows      ? "_rows"
           : layout == Layout::Columns ? "_columns"
-                                      : "_strided")
-      << (contraction.fill ? "" : "_added");
+                                      : "_strided");
   auto module = op->getParentOfType<ModuleOp>();
   auto function = module.lookupSymbol<func::FuncOp>(name);
   if (!function)
-    function = makeProduct(module, name, {lhsType, rhsType, outType},
-                           /*isAdded=*/!contraction.fill);
+    function =
+        makeProduct(module, name, {lhsType, rhsType, outType, b.getI1Type()});
+  Value replaces = arith::ConstantOp::create(
+      b, b.getBoolAttr(static_cast<bool>(contraction.fill)));
   func::CallOp::create(
       b, function,
       ValueRange{
           view(*contraction.lhs, contraction.m, contraction.k, rows, lhsType),
           view(*contraction.rhs, contraction.k, contraction.n, {}, rhsType),
-          view(out, contraction.m, contraction.n, rows, outType)});
+          view(out, contraction.m, contraction.n, rows, outType), replaces});
 }
 
 //===----------------------------------------------------------------------===//

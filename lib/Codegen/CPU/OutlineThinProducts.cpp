@@ -89,7 +89,7 @@ static std::optional<Thin> match(linalg::GenericOp op, int64_t lanes) {
         (isDot || rhsDims == SmallVector<unsigned>{k, n})) {
       Thin thin{lhs, rhs, &out, isDot, rows, {}};
       std::optional<cpu::VectorPlan> plan = cpu::planVectorLoops(op, lanes);
-      if (isDot && plan && plan->fills.front() &&
+      if (isDot && plan && plan->fills.front() && !plan->conditions.front() &&
           matchPattern(plan->fills.front().value(), m_PosZeroFloat()))
         thin.fill = plan->fills.front();
       return thin;

@@ -66,6 +66,7 @@ private:
   void emitColumns(Value rowFrom, Value rowTo);
   void emitRows(Value rowFrom, Value rowTo, Value column, int64_t columns,
                 Value mask);
+  Accumulators emitStart(const RegisterTile &tile, size_t i, OpOperand &init);
   RegisterTile makeRows(Value row, int64_t rows);
   Value maskFrom(Value column);
   void emitTile(Value row, int64_t rows, Value column, int64_t columns,
@@ -282,6 +283,41 @@ RegisterTile LoopEmitter::makeRows(Value row, int64_t rows) {
   return tile;
 }
 
+/// What the accumulators of output \p i begin with: what it holds, or its fill;
+/// null where the payload reads neither.
+Accumulators LoopEmitter::emitStart(const RegisterTile &tile, size_t i,
+                                    OpOperand &init) {
+  linalg::FillOp fill = plan.fills[i];
+  Value condition = plan.conditions[i];
+  size_t count = tile.rowIndex.size() * tile.columnIndex.size();
+  auto filled = [&] {
+    return Accumulators(count, fill ? payload.toVector(fill.value()) : Value());
+  };
+  auto loaded = [&] {
+    Accumulators values;
+    for (Value r : tile.rowIndex)
+      for (Value c : tile.columnIndex)
+        values.push_back(payload.load(init, r, c, tile.mask));
+    return values;
+  };
+  if (!op.payloadUsesValueFromOperand(&init) || (fill && !condition))
+    return filled();
+  if (!fill)
+    return loaded();
+  Type type = payload.vectorOf(getElementTypeOrSelf(init.get()));
+  auto branch = scf::IfOp::create(b, SmallVector<Type>(count, type), condition,
+                                  /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  scf::YieldOp::create(b, filled());
+  b.setInsertionPointToStart(branch.elseBlock());
+  Accumulators values = loaded();
+  for (Value &value : values)
+    value = payload.toVector(value);
+  scf::YieldOp::create(b, values);
+  return Accumulators(branch.getResults());
+}
+
 void LoopEmitter::emitTile(Value row, int64_t rows, Value column,
                            int64_t columns, Value mask) {
   RegisterTile tile = makeRows(row, rows);
@@ -291,14 +327,8 @@ void LoopEmitter::emitTile(Value row, int64_t rows, Value column,
         arith::AddIOp::create(b, column, constant(c * plan.lanes)));
 
   Accumulators accumulators;
-  for (auto [fill, init] : llvm::zip(plan.fills, op.getDpsInitsMutable())) {
-    bool isRead = op.payloadUsesValueFromOperand(&init);
-    Value start = fill ? payload.toVector(fill.value()) : Value();
-    for (Value r : tile.rowIndex)
-      for (Value c : tile.columnIndex)
-        accumulators.push_back(isRead && !fill ? payload.load(init, r, c, mask)
-                                               : start);
-  }
+  for (auto [i, init] : llvm::enumerate(op.getDpsInitsMutable()))
+    llvm::append_range(accumulators, emitStart(tile, i, init));
 
   SmallVector<unsigned> reductions;
   op.getReductionDims(reductions);
@@ -421,10 +451,13 @@ void LoopEmitter::emitReduceTile(Value row, int64_t rows) {
   for (auto [index, init] : llvm::enumerate(op.getDpsInitsMutable()))
     for (Value r : tile.rowIndex) {
       SmallVector<Value> address = payload.addressOf(init, r, {});
-      Value old =
-          plan.fills[index]
-              ? plan.fills[index].value()
-              : memref::LoadOp::create(b, payload.bufferOf(init), address);
+      linalg::FillOp fill = plan.fills[index];
+      Value condition = plan.conditions[index];
+      Value old = fill ? fill.value() : Value();
+      if (!fill || condition) {
+        Value held = memref::LoadOp::create(b, payload.bufferOf(init), address);
+        old = fill ? arith::SelectOp::create(b, condition, old, held) : held;
+      }
       Value sum = combine(combiners[index], old,
                           combineLanes(combiners[index], sums[i++]));
       memref::StoreOp::create(b, sum, payload.bufferOf(init), address);

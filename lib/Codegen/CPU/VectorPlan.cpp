@@ -261,19 +261,37 @@ static Value getViewedBuffer(Value view) {
   return view;
 }
 
+/// What happens right before \p op; null where an input of \p op may be what it
+/// writes, a view of \p buffer.
+static Operation *effectBefore(linalg::GenericOp op, Value buffer) {
+  Operation *before = op->getPrevNode();
+  while (before && isMemoryEffectFree(before))
+    before = before->getPrevNode();
+  bool isRead = llvm::any_of(op.getDpsInputs(), [&](Value input) {
+    return getViewedBuffer(input) == getViewedBuffer(buffer);
+  });
+  return isRead ? nullptr : before;
+}
+
+/// The same as findFill, for a fill in a branch that does nothing else.
+static linalg::FillOp findConditionalFill(linalg::GenericOp op,
+                                          OpOperand &init) {
+  auto branch = dyn_cast_or_null<scf::IfOp>(effectBefore(op, init.get()));
+  if (!branch || branch.elseBlock() || branch.getNumResults() != 0 ||
+      branch.thenBlock()->getOperations().size() != 2 ||
+      !op.payloadUsesValueFromOperand(&init))
+    return {};
+  auto fill = dyn_cast<linalg::FillOp>(branch.thenBlock()->front());
+  return fill && fill.output() == init.get() ? fill : linalg::FillOp();
+}
+
 linalg::FillOp cpu::findFill(linalg::GenericOp op, OpOperand &init) {
   Value buffer = init.get();
   if (!op.payloadUsesValueFromOperand(&init))
     return {};
   // Right before, and no input is a view of what it wrote.
-  Operation *before = op->getPrevNode();
-  while (before && isMemoryEffectFree(before))
-    before = before->getPrevNode();
-  if (auto fill = dyn_cast_or_null<linalg::FillOp>(before);
-      fill && fill.output() == buffer &&
-      llvm::none_of(op.getDpsInputs(), [&](Value input) {
-        return getViewedBuffer(input) == getViewedBuffer(buffer);
-      }))
+  if (auto fill = dyn_cast_or_null<linalg::FillOp>(effectBefore(op, buffer));
+      fill && fill.output() == buffer)
     return fill;
   // Or on a buffer that nothing else has seen in between.
   if (!buffer.getDefiningOp<memref::AllocOp>())
@@ -336,7 +354,13 @@ std::optional<VectorPlan> cpu::planVectorLoops(linalg::GenericOp op,
       !(isReduced && chooseLanes(op, plan, /*isAny=*/true)))
     return std::nullopt;
   chooseTile(op, plan);
-  for (OpOperand &init : op.getDpsInitsMutable())
-    plan.fills.push_back(findFill(op, init));
+  for (OpOperand &init : op.getDpsInitsMutable()) {
+    linalg::FillOp fill = findFill(op, init);
+    Value condition;
+    if (!fill && (fill = findConditionalFill(op, init)))
+      condition = cast<scf::IfOp>(fill->getParentOp()).getCondition();
+    plan.fills.push_back(fill);
+    plan.conditions.push_back(condition);
+  }
   return plan;
 }

@@ -64,6 +64,8 @@ struct VectorPlan {
   /// For each output the fill that it starts from, or null: such an output is
   /// not read, and the fill need not be done.
   SmallVector<linalg::FillOp> fills;
+  /// For each fill the condition under which it is done, or null.
+  SmallVector<Value> conditions;
 };
 
 /// A plan for `op` with vectors of `lanes` lanes, or nothing where its payload

@@ -251,6 +251,45 @@ func.func @fill_then_contract(%lhs: memref<8x4xf32>, %rhs: memref<4x16xf32>) -> 
 
 // -----
 
+// A fill under a condition decides what the accumulators begin with.
+// CHECK-LABEL: @fill_under_condition
+// CHECK-SAME: %[[CONDITION:[a-z0-9]*]]: i1
+// CHECK: %[[OUT:.*]] = memref.reinterpret_cast %arg2
+// CHECK: %[[START:.*]]:8 = scf.if %[[CONDITION]]
+// CHECK-NEXT: scf.yield %cst
+// CHECK-NEXT: else
+// CHECK: vector.load %[[OUT]]
+// CHECK: scf.for {{.*}} iter_args(%{{.*}} = %[[START]]#0
+func.func @fill_under_condition(%lhs: memref<8x4xf32>, %rhs: memref<4x16xf32>, %out: memref<8x16xf32>, %condition: i1) {
+  %zero = arith.constant 0.0 : f32
+  scf.if %condition {
+    linalg.fill ins(%zero : f32) outs(%out : memref<8x16xf32>)
+  }
+  linalg.matmul ins(%lhs, %rhs : memref<8x4xf32>, memref<4x16xf32>) outs(%out : memref<8x16xf32>)
+  return
+}
+
+// -----
+
+// A sum along the lanes begins the same way, at its end.
+// CHECK-LABEL: @fill_of_dots
+// CHECK: arith.select %arg2, %cst{{.*}}, %{{.*}} : f32
+func.func @fill_of_dots(%in: memref<?x?xf32>, %out: memref<?xf32>, %condition: i1) {
+  %zero = arith.constant 0.0 : f32
+  scf.if %condition {
+    linalg.fill ins(%zero : f32) outs(%out : memref<?xf32>)
+  }
+  linalg.generic {indexing_maps = [affine_map<(m, k) -> (m, k)>, affine_map<(m, k) -> (m)>], iterator_types = ["parallel", "reduction"]}
+      ins(%in : memref<?x?xf32>) outs(%out : memref<?xf32>) {
+  ^bb0(%a: f32, %c: f32):
+    %0 = arith.addf %a, %c : f32
+    linalg.yield %0 : f32
+  }
+  return
+}
+
+// -----
+
 // Nor is one right before it on a part of a buffer.
 // CHECK-LABEL: @fill_part
 // CHECK: %[[OUT:.*]] = memref.reinterpret_cast %arg2

@@ -1,20 +1,21 @@
 // RUN: infini-opt %s --infini-attn-outline-kernels --canonicalize --split-input-file --mlir-print-local-scope | FileCheck %s
 
 // Two products of one kind call one function. The fill that the first begins
-// with is the function's.
-// CHECK: func.func private @infini_product_f32_f32_rows_added(
-// CHECK-NOT: linalg.fill
+// with is the function's, where it is told to.
 // CHECK: func.func private @infini_product_f32_f32_rows(
-// CHECK-SAME: memref<?x?xf32, strided<[?, 1], offset: ?>>, %{{.*}}: memref<?x?xf32, strided<[?, 1], offset: ?>>, %[[C:.*]]: memref<?x?xf32, strided<[?, 1], offset: ?>>)
+// CHECK-SAME: memref<?x?xf32, strided<[?, 1], offset: ?>>, %{{.*}}: memref<?x?xf32, strided<[?, 1], offset: ?>>, %[[C:.*]]: memref<?x?xf32, strided<[?, 1], offset: ?>>, %[[REPLACES:.*]]: i1)
 // CHECK-SAME: attributes {infini_attn.sequential, passthrough = ["noinline"]}
-// CHECK: linalg.fill ins(%{{.*}}) outs(%[[C]]
+// CHECK: scf.if %[[REPLACES]]
+// CHECK-NEXT: linalg.fill ins(%{{.*}}) outs(%[[C]]
 // CHECK: linalg.generic {{.*}} outs(%[[C]]
 // CHECK: func.func @products(
+// CHECK-DAG: %[[TRUE:.*]] = arith.constant true
+// CHECK-DAG: %[[FALSE:.*]] = arith.constant false
 // CHECK-NOT: linalg.
 // CHECK: scf.parallel
-// CHECK: call @infini_product_f32_f32_rows(
+// CHECK: call @infini_product_f32_f32_rows({{.*}}, %[[TRUE]])
 // CHECK: scf.parallel
-// CHECK: call @infini_product_f32_f32_rows_added(
+// CHECK: call @infini_product_f32_f32_rows({{.*}}, %[[FALSE]])
 func.func @products(%a: memref<100x30xf32>, %b: memref<30x48xf32>, %c: memref<100x48xf32>) {
   %zero = arith.constant 0.0 : f32
   linalg.fill ins(%zero : f32) outs(%c : memref<100x48xf32>)
@@ -39,14 +40,14 @@ func.func @products(%a: memref<100x30xf32>, %b: memref<30x48xf32>, %c: memref<10
 
 // bf16 factors, the left one transposed, batches in loops around the call; no
 // parallel loop inside of one.
-// CHECK: func.func private @infini_product_bf16_f32_columns_added(
+// CHECK: func.func private @infini_product_bf16_f32_columns(
 // CHECK-SAME: memref<?x?xbf16, strided<[1, ?], offset: ?>>
 // CHECK: arith.extf
 // CHECK: func.func @batched(
 // CHECK: scf.parallel
 // CHECK: scf.for
 // CHECK: memref.reinterpret_cast {{.*}} strides: [1, {{.*}}]
-// CHECK: call @infini_product_bf16_f32_columns_added(
+// CHECK: call @infini_product_bf16_f32_columns(
 func.func @batched(%a: memref<4x?x24xbf16>, %b: memref<4x?x48xf32>, %c: memref<4x24x48xf32>, %n: index) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
