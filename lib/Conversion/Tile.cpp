@@ -158,20 +158,28 @@ static void tile(RewriterBase &rewriter, MemoryUpdateOp op, Type factor,
                  TileForm form) {
   TileBuilder b(op.getLoc(), rewriter, form);
   bool reads = static_cast<bool>(op.getReadMemory());
-  TiledUpdate update(b, factor, op.getRule(), op.getK(), op.getV());
-  update.length = countOf(b, op.getLengths(), b.toIndex(b.size(op.getK(), 2)),
-                          "lengths", "tokens");
-  update.epsilon = op.getEpsilon().convertToDouble();
-  update.readMemory = b.reduced(reads ? op.getReadMemory() : op.getMemory(), 2);
-  update.readNormalizer =
-      b.reduced(reads ? op.getReadNormalizer() : op.getNormalizer(), 1);
-  Value memory = b.reduced(op.getMemory(), 2),
+  Value length = countOf(b, op.getLengths(), b.toIndex(b.size(op.getK(), 2)),
+                         "lengths", "tokens");
+  double epsilon = op.getEpsilon().convertToDouble();
+  Value readMemory = b.reduced(reads ? op.getReadMemory() : op.getMemory(), 2),
+        readNormalizer =
+            b.reduced(reads ? op.getReadNormalizer() : op.getNormalizer(), 1),
+        memory = b.reduced(op.getMemory(), 2),
         normalizer = b.reduced(op.getNormalizer(), 1);
-  // Few tokens add less than it costs to clear and add up a second memory.
-  std::tie(memory, normalizer) =
-      TiledDecode::isFew(op.getK())
-          ? update.build(memory, normalizer)
-          : updateApart(b, update, memory, normalizer);
+  if (TiledDecode::isFew(op.getK())) {
+    TiledDecode decode(b, factor, op.getK());
+    decode.length = length;
+    std::tie(memory, normalizer) = decode.update(
+        {op.getRule(), op.getV(), readMemory, readNormalizer, epsilon}, memory,
+        normalizer);
+  } else {
+    TiledUpdate update(b, factor, op.getRule(), op.getK(), op.getV());
+    update.length = length;
+    update.epsilon = epsilon;
+    update.readMemory = readMemory;
+    update.readNormalizer = readNormalizer;
+    std::tie(memory, normalizer) = updateApart(b, update, memory, normalizer);
+  }
   rewriter.replaceOp(op, {restored(b, memory, op.getMemory()),
                           restored(b, normalizer, op.getNormalizer())});
 }

@@ -185,13 +185,60 @@ Value TiledDecode::retrieve(Value memory, Value normalizer, double epsilon,
       [&](Value head) {
         return b.tokens(q, OpFoldResult(head), b.getIndexAttr(0), queries);
       },
-      [&](Value x) { return b.sigma(x, factor); });
+      [&](Value x) { return b.sigma(x, b.getF32Type()); });
   // (sigma(Q) M)[r, v] = sum_d sigma(Q)[r, d] M[d, v], and by z [S4]
   Value numerator = b.contract("rvd", {features, "rd"}, {memory, "dv"},
                                {b.filled({rows, b.size(memory, 1)}, 0), "rv"});
   Value divisor = b.contract("rd", {features, "rd"}, {normalizer, "d"},
                              {b.filled({rows}, 0), "r"});
   return store(numerator, share(divisor, epsilon), init);
+}
+
+std::pair<Value, Value> TiledDecode::update(const Update &update, Value memory,
+                                            Value normalizer) {
+  placeRows(b.index(0));
+  OpFoldResult zero = b.getIndexAttr(0), values = b.size(update.v, 3);
+  // Of a row that is padding sigma(K) and U are 0 [S14].
+  auto whereValid = [&](Value x, ValueRange args) -> Value {
+    Value valid = isValid(args);
+    return valid ? arith::SelectOp::create(b, valid, x, b.f32(0)).getResult()
+                 : x;
+  };
+  Value k = b.tokens(q, zero, zero, queries),
+        v = b.tokens(update.v, zero, zero, queries);
+  Value features = b.generic(
+      "rd", withPlaces({{k, "rd"}}), {b.empty({rows, width}), "rd"},
+      [&](ValueRange args) {
+        Value x = b.widen(args.drop_back().back());
+        return whereValid(b.roundTo(factor, b.sigma(x, b.getF32Type())), args);
+      });
+  // U = V, or V - sigma(K) M / (sigma(K) z) [S6]
+  SmallVector<Indexed> inputs{{v, "rv"}};
+  Value u = b.filled({rows, values}, 0);
+  bool isDelta = update.rule == UpdateRule::Delta;
+  if (isDelta) {
+    u = b.contract("rvd", {features, "rd"}, {update.readMemory, "dv"},
+                   {u, "rv"});
+    Value divisor =
+        b.contract("rd", {features, "rd"}, {update.readNormalizer, "d"},
+                   {b.filled({rows}, 0), "r"});
+    inputs.push_back({share(divisor, update.epsilon), "r"});
+  }
+  u = b.generic("rv", withPlaces(inputs), {u, "rv"}, [&](ValueRange args) {
+    ValueRange own = args.take_back(inputs.size() + 1);
+    Value x = b.widen(own[0]);
+    if (isDelta)
+      x = arith::SubFOp::create(b, x, b.times(own[2], own[1]));
+    return whereValid(b.roundTo(factor, x), args);
+  });
+  // M'[d, v] = M[d, v] + sum_r sigma(K)[r, d] U[r, v],
+  // z'[d] = z[d] + sum_r sigma(K)[r, d]  [S7]
+  memory = b.contract("dvr", {features, "rd"}, {u, "rv"}, {memory, "dv"});
+  normalizer = b.generic("dr", {{features, "rd"}}, {normalizer, "d"},
+                         [&](ValueRange args) -> Value {
+                           return arith::AddFOp::create(b, args[1], args[0]);
+                         });
+  return {memory, normalizer};
 }
 
 //===----------------------------------------------------------------------===//

@@ -56,6 +56,17 @@ public:
   /// sigma(Q) M / (sigma(Q) z + epsilon) in \p init [S4], [S9].
   Value retrieve(Value memory, Value normalizer, double epsilon, Value init);
 
+  /// M' and z' from \p memory (d x v) and \p normalizer (d), in their places,
+  /// where \p q are the keys of few tokens and \p v their values.
+  struct Update {
+    UpdateRule rule;
+    Value v;
+    Value readMemory, readNormalizer;
+    double epsilon = 0;
+  };
+  std::pair<Value, Value> update(const Update &update, Value memory,
+                                 Value normalizer);
+
 private:
   /// What a block of keys, or all of them, give.
   using Partial = SmallVector<Value>;

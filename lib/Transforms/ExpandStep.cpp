@@ -90,10 +90,11 @@ SmallVector<Value> StepExpander::expand() {
 
   State state;
   llvm::append_range(state.values, op.getDpsInits().drop_back());
-  bool mayBeWhole = true;
+  bool mayBeWhole = true, isOneToken = false;
   for (Value tensor : {op.getK(), op.getQ(), op.getV(), op.getInit()}) {
     int64_t size = cast<RankedTensorType>(tensor.getType()).getDimSize(2);
     mayBeWhole &= ShapedType::isDynamic(size) || size >= length;
+    isOneToken |= size == 1;
   }
 
   auto loop = scf::ForOp::create(
@@ -106,8 +107,23 @@ SmallVector<Value> StepExpander::expand() {
         Value from = max(first, begin), to = min(last, end);
         Value size = sub(to, from), token = sub(from, begin);
         Part part{token, size, sub(from, first), equal(to, last)};
+        // Attention of one token has a form of its own, where it is known that
+        // there is one: each key is read for it alone.
+        auto oneToken = [&](State &after) {
+          Part single = part;
+          single.size = b.getIndexAttr(1);
+          partOfSegment(after, single);
+        };
+        auto someTokens = [&](State &some) {
+          if (!writesOutput)
+            return partOfSegment(some, part);
+          choose(equal(size, one), some, oneToken,
+                 [&](State &several) { partOfSegment(several, part); });
+        };
         State current{SmallVector<Value>(carried)};
-        if (mayBeWhole)
+        if (isOneToken)
+          oneToken(current);
+        else if (mayBeWhole)
           choose(
               equal(size, n), current,
               [&](State &whole) {
@@ -115,9 +131,9 @@ SmallVector<Value> StepExpander::expand() {
                          Value()};
                 wholeSegment(whole, all);
               },
-              [&](State &some) { partOfSegment(some, part); });
+              someTokens);
         else
-          partOfSegment(current, part);
+          someTokens(current);
         scf::YieldOp::create(b, current.values);
       });
   llvm::copy(loop.getResults(), state.values.begin());

@@ -11,6 +11,8 @@
 // CHECK-SAME: %[[V:[a-z0-9]+]]: memref<?x2x?x16xf32>,
 // CHECK: scf.forall
 // CHECK-NOT: memref.copy
+// CHECK: memref.copy {{.*}} : memref<1x1x1x16xf32,
+// CHECK-NOT: memref.copy
 // CHECK: memref.copy {{.*}} : memref<1x1x?x16xf32,
 // CHECK-NOT: memref.copy
 // CHECK: memref.copy {{.*}} : memref<1xi64

@@ -35,6 +35,12 @@
 // CHECK: tensor.insert_slice {{.*}} into %[[O]][0, 0, %[[TOKEN]], 0] [1, 2, 128, 16]
 // CHECK: scf.yield %{{.*}}, %{{.*}}, %{{.*}}, %[[DM]], %[[DZ]], %[[KEYS]], %[[VALUES]]
 // CHECK: else
+// One token is a case of its own, where each key is read for it alone.
+// CHECK: %[[SINGLE:.*]] = arith.cmpi eq, %[[SIZE]], %c1
+// CHECK: scf.if %[[SINGLE]]
+// CHECK: infini_attn.segment_attention {{.*}} {keys_rotated} : tensor<1x2x1x32xf32>
+// CHECK: infini_attn.memory_update
+// CHECK: else
 // CHECK: %[[K:.*]] = tensor.extract_slice %{{.*}}[0, 0, %[[TOKEN]], 0] [1, 1, %[[SIZE]], 32]
 // CHECK: %[[V:.*]] = tensor.extract_slice %{{.*}}[0, 0, %[[TOKEN]], 0] [1, 1, %[[SIZE]], 16]
 // CHECK: math.cos

@@ -140,6 +140,22 @@ def test_retrieve(queries, dtype, epsilon, heads, is_static, build, monkeypatch)
             check(program, text, arguments, build)
 
 
+@pytest.mark.parametrize("reads", [False, True])
+@pytest.mark.parametrize("rule, dtype, epsilon", [("delta", "f32", 0.25), ("delta", "bf16", 0.0), ("linear", "f16", 0.0)])
+@pytest.mark.parametrize("tokens", [1, 3])
+def test_update(tokens, rule, dtype, epsilon, reads, build, monkeypatch):
+    """What a few tokens add to a memory; rows of padding add nothing [S14]."""
+    program = Program("memory_update", rule=rule, dtype=dtype, epsilon=epsilon, has_lengths=True, reads=reads)
+    for name, width in (("k", 40), ("v", 56)):
+        monkeypatch.setitem(programs.TYPES, name, f"?x?x{tokens}x{width}xa")
+    text = programs.text(program)
+    for memory in ("memory", "zero"):
+        arguments = sample(program, tokens=tokens, widths=(40, 56), lengths=[tokens, tokens // 2], memory=memory)
+        if reads:
+            arguments |= {f"read_{name}": 0.5 * arguments[name] for name in ("memory", "normalizer")}
+        check(program, text, arguments, build)
+
+
 @pytest.mark.parametrize("program", STEP, ids=lambda p: f"{p.rule}-{p.dtype}")
 def test_stream(program, build, monkeypatch):
     """[D1] A function of one token, call after call, is one call over all of them."""
