@@ -178,7 +178,6 @@ void infini_attn::buildToCPUPipeline(OpPassManager &pm,
   cpu::InfiniAttnApproximateMathOptions mathOptions;
   mathOptions.hasScale = target.hasScale;
   pm.addPass(cpu::createInfiniAttnApproximateMath(mathOptions));
-  pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createLoopInvariantCodeMotionPass());
   // memref, scf, vector -> func, llvm for the calls of the runtime

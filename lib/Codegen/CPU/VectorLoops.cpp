@@ -72,6 +72,7 @@ private:
   void emitTile(Value row, int64_t rows, Value column, int64_t columns,
                 Value mask);
   void emitReduceTile(Value row, int64_t rows);
+  void emitTransposedPrefetch(const RegisterTile &tile);
   void emitPrefetch(Value row, int64_t rows, unsigned dim, bool isFirst);
   Accumulators emitReductions(ArrayRef<unsigned> dims, ArrayRef<Value> init,
                               int64_t unroll,
@@ -332,6 +333,8 @@ void LoopEmitter::emitTile(Value row, int64_t rows, Value column,
 
   SmallVector<unsigned> reductions;
   op.getReductionDims(reductions);
+  if (reductions.empty() && plan.rowDim && rows == plan.lanes)
+    emitTransposedPrefetch(tile);
   // An output that the payload does not read is written by the last iteration;
   // with reductions it still needs a value to carry.
   if (!reductions.empty()) {
@@ -399,6 +402,23 @@ void LoopEmitter::emitPrefetch(Value row, int64_t rows, unsigned dim,
       b.setInsertionPointToStart(branch.thenBlock());
       for (int64_t r = rows; r < 2 * rows; ++r)
         emit(*operand, arith::AddIOp::create(b, row, constant(r)));
+    }
+  }
+}
+
+/// Asks for what the next square tile of a transposition reads: a line a row,
+/// which the CPU does not foresee either.
+void LoopEmitter::emitTransposedPrefetch(const RegisterTile &tile) {
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    if (getAccess(op, *input, plan.vectorDim) != Access::Strided)
+      continue;
+    for (int64_t lane = 0; lane < plan.lanes; ++lane) {
+      Value column = arith::AddIOp::create(b, tile.columnIndex.front(),
+                                           constant(plan.lanes + lane));
+      memref::PrefetchOp::create(
+          b, payload.bufferOf(*input),
+          payload.addressOf(*input, tile.rowIndex.front(), column),
+          /*isWrite=*/false, /*localityHint=*/3, /*isDataCache=*/true);
     }
   }
 }

@@ -122,8 +122,10 @@ func.func @row_sum(%in: memref<?x?xf32>, %out: memref<?xf32>) {
 // -----
 
 // A transposition: a square tile is loaded by rows and interleaved
-// log2(16) = 4 times, 16 shuffles each.
+// log2(16) = 4 times, 16 shuffles each. The rows of the next one are asked for.
 // CHECK-LABEL: @transposition
+// CHECK: %[[IN:.*]] = memref.reinterpret_cast %arg0
+// CHECK-COUNT-16: memref.prefetch %[[IN]]
 // CHECK-COUNT-16: vector.load
 // CHECK-COUNT-64: vector.shuffle
 // CHECK-COUNT-16: vector.store
