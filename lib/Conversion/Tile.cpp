@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "TiledContraction.h"
 #include "TiledDecode.h"
 #include "TiledTasks.h"
 
@@ -205,6 +206,7 @@ struct Tile : public infini_attn::impl::InfiniAttnTileBase<Tile> {
 
   void runOnOperation() override {
     SmallVector<Operation *> ops;
+    SmallVector<linalg::LinalgOp> products;
     bool isReserved = false;
     getOperation()->walk([&](Operation *op) {
       // Its sizes are not checked again where it is lowered.
@@ -217,10 +219,18 @@ struct Tile : public infini_attn::impl::InfiniAttnTileBase<Tile> {
       if (isa<SegmentOp, SegmentAttentionOp, MemoryRetrieveOp, MemoryUpdateOp>(
               op))
         ops.push_back(op);
+      auto product = dyn_cast<linalg::LinalgOp>(op);
+      if (product && bf16Pairs && matchContraction(product))
+        products.push_back(product);
     });
     if (isReserved)
       return signalPassFailure();
     IRRewriter rewriter(&getContext());
+    for (linalg::LinalgOp product : products) {
+      rewriter.setInsertionPoint(product);
+      TileBuilder b(product.getLoc(), rewriter, {});
+      TiledContraction(b, *matchContraction(product)).build();
+    }
     for (Operation *op : ops) {
       rewriter.setInsertionPoint(op);
       TypeSwitch<Operation *>(op)

@@ -149,14 +149,17 @@ Value TileBuilder::byRows(Value x, int64_t group, ArrayRef<Value> columns,
   return op.getResult(0);
 }
 
-Value TileBuilder::pairRows(Value x) {
+Value TileBuilder::pairRows(Value x, Value into) {
   OpFoldResult rows = floorDiv(size(x, 0), 2);
-  Value room =
-      tensor::EmptyOp::create(*this, Sizes{rows, size(x, 1)}, getI32Type());
-  return byRows(x, 2, {}, {room, "rc"}, [&](ValueRange args) -> Value {
+  if (!into)
+    into =
+        tensor::EmptyOp::create(*this, Sizes{rows, size(x, 1)}, getI32Type());
+  return byRows(x, 2, {}, {into, "rc"}, [&](ValueRange args) -> Value {
     Value halves[2];
     for (unsigned i : {0, 1}) {
-      Value half = arith::TruncFOp::create(*this, getBF16Type(), args[i]);
+      Value half = args[i];
+      if (!half.getType().isBF16())
+        half = arith::TruncFOp::create(*this, getBF16Type(), half);
       half = arith::BitcastOp::create(*this, getI16Type(), half);
       halves[i] = arith::ExtUIOp::create(*this, getI32Type(), half);
     }

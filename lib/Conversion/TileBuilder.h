@@ -89,8 +89,8 @@ public:
   Value byRows(Value x, int64_t group, ArrayRef<Value> columns, Indexed out,
                Payload payload);
   /// Two rows of bf16 in one of i32, the first in the low bits: k / 2 x n of \p
-  /// x, k x n in f32, rounded.
-  Value pairRows(Value x);
+  /// x, k x n in bf16, or in f32 and rounded. In \p into, if there is one.
+  Value pairRows(Value x, Value into = {});
   /// The two f32 of such an element.
   std::pair<Value, Value> unpair(Value pair);
   /// out[m, n] + sum over k of x[m, k] y[k, n], with x in bf16 and the rows of
