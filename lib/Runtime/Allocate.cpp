@@ -13,6 +13,9 @@
 #include <atomic>
 #include <stdio.h>
 #include <stdlib.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 /// Compiled code has no way to stop, least of all on one of several threads.
 static void giveUp(size_t bytes) {
@@ -26,8 +29,22 @@ INFINI_WEAK void infini_set_out_of_memory(void (*handler)(size_t bytes)) {
   outOfMemory = handler ? handler : giveUp;
 }
 
+/// malloc, on pages of 2 MiB where Linux gives them on request: a call's large
+/// buffers are new each time, and each page of 4 KiB is a fault at first use.
+static void *allocate(size_t bytes) {
+#ifdef MADV_HUGEPAGE
+  constexpr size_t kPage = size_t(2) << 20, kLarge = 2 * kPage;
+  void *memory;
+  if (bytes >= kLarge && posix_memalign(&memory, kPage, bytes) == 0) {
+    madvise(memory, bytes / kPage * kPage, MADV_HUGEPAGE);
+    return memory;
+  }
+#endif
+  return malloc(bytes);
+}
+
 INFINI_WEAK void *infini_malloc(size_t bytes) {
-  void *memory = malloc(bytes);
+  void *memory = allocate(bytes);
   // malloc(0) may be null where all is well.
   if (!memory && bytes > 0)
     outOfMemory.load()(bytes);
