@@ -264,6 +264,7 @@ struct Tile : public infini_attn::impl::InfiniAttnTileBase<Tile> {
       if (bf16Pairs && factor->isBF16()) {
         form.inPairs = true;
         form.queries = 32;
+        form.keys = 256;
       }
       tile(rewriter, *part, *factor, form);
     }

@@ -82,6 +82,10 @@ OpFoldResult TileBuilder::floorDiv(OpFoldResult size, int64_t step) {
   return apply(getAffineDimExpr(0).floorDiv(step), size);
 }
 
+OpFoldResult TileBuilder::remainder(OpFoldResult size, int64_t step) {
+  return apply(getAffineDimExpr(0) % step, size);
+}
+
 OpFoldResult TileBuilder::roundedUp(OpFoldResult size, int64_t step) {
   return apply(getAffineDimExpr(0).ceilDiv(step) * step, size);
 }
@@ -154,18 +158,20 @@ Value TileBuilder::pairRows(Value x, Value into) {
   if (!into)
     into =
         tensor::EmptyOp::create(*this, Sizes{rows, size(x, 1)}, getI32Type());
-  return byRows(x, 2, {}, {into, "rc"}, [&](ValueRange args) -> Value {
-    Value halves[2];
-    for (unsigned i : {0, 1}) {
-      Value half = args[i];
-      if (!half.getType().isBF16())
-        half = arith::TruncFOp::create(*this, getBF16Type(), half);
-      half = arith::BitcastOp::create(*this, getI16Type(), half);
-      halves[i] = arith::ExtUIOp::create(*this, getI32Type(), half);
-    }
-    Value high = arith::ShLIOp::create(*this, halves[1], i32(16));
-    return arith::OrIOp::create(*this, halves[0], high);
-  });
+  return byRows(x, 2, {}, {into, "rc"},
+                [&](ValueRange args) { return pair(args[0], args[1]); });
+}
+
+Value TileBuilder::pair(Value low, Value high) {
+  Value halves[] = {low, high};
+  for (Value &half : halves) {
+    if (!half.getType().isBF16())
+      half = arith::TruncFOp::create(*this, getBF16Type(), half);
+    half = arith::BitcastOp::create(*this, getI16Type(), half);
+    half = arith::ExtUIOp::create(*this, getI32Type(), half);
+  }
+  return arith::OrIOp::create(*this, halves[0],
+                              arith::ShLIOp::create(*this, halves[1], i32(16)));
 }
 
 std::pair<Value, Value> TileBuilder::unpair(Value pair) {

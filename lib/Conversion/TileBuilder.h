@@ -70,9 +70,11 @@ public:
                OpFoldResult columns);
   /// \p part in the place of the first rows and columns of \p x.
   Value insertCorner(Value part, Value x);
-  /// \p size / \p step up or down, and \p size up or down to a multiple.
+  /// \p size / \p step up or down, what is left, and \p size up or down to a
+  /// multiple.
   OpFoldResult ceilDiv(OpFoldResult size, int64_t step);
   OpFoldResult floorDiv(OpFoldResult size, int64_t step);
+  OpFoldResult remainder(OpFoldResult size, int64_t step);
   OpFoldResult roundedUp(OpFoldResult size, int64_t step);
   OpFoldResult roundedDown(OpFoldResult size, int64_t step);
   /// \p x, m x n, with rows and columns of 0 up to multiples of kPairTile; \p x
@@ -91,7 +93,8 @@ public:
   /// Two rows of bf16 in one of i32, the first in the low bits: k / 2 x n of \p
   /// x, k x n in bf16, or in f32 and rounded. In \p into, if there is one.
   Value pairRows(Value x, Value into = {});
-  /// The two f32 of such an element.
+  /// Two numbers as such an element, f32 rounded, and the two f32 of one.
+  Value pair(Value low, Value high);
   std::pair<Value, Value> unpair(Value pair);
   /// out[m, n] + sum over k of x[m, k] y[k, n], with x in bf16 and the rows of
   /// y in pairs: all sizes are multiples of kPairTile.

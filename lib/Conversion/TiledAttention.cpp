@@ -42,64 +42,6 @@ Value TiledAttention::factors(Value x, OpFoldResult width) {
                    });
 }
 
-/// Blocks of keys of \p x, n x d in f32 or bf16, as left factors of products of
-/// pairs: the rows as they are, or x^T. Of what lies past the last key in its
-/// block, and past d, 0.
-Value TiledAttention::blocks(Value x, OpFoldResult width, bool isTurned) {
-  OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
-  int64_t keys = b.form.keys;
-  Sizes strides(3, one),
-      sizes{one, b.roundedUp(width, kPairTile), b.getIndexAttr(keys)};
-  if (!isTurned)
-    std::swap(sizes[1], sizes[2]);
-  Sizes all = sizes;
-  all[0] = b.ceilDiv(getAsOpFoldResult(keyCount), keys);
-  Value init = tensor::EmptyOp::create(b, all, factor);
-  return b.loop(
-      b.index(0), keyCount, keys, init,
-      [&](Value key, ValueRange args) -> SmallVector<Value> {
-        OpFoldResult count = b.min(b.sub(keyCount, key), b.index(keys));
-        Value rows = b.corner(x, key, count, width);
-        Sizes offsets{blockOf(key), zero, zero};
-        auto type = RankedTensorType::get(
-            decomposeMixedValues(ArrayRef(sizes).drop_front()).first, factor);
-        Value block = tensor::ExtractSliceOp::create(b, type, args[0], offsets,
-                                                     sizes, strides);
-        Value none = arith::ConstantOp::create(b, b.getZeroAttr(factor));
-        block = linalg::FillOp::create(b, none, block).getResult(0);
-        Value part = b.corner(block, zero, isTurned ? width : count,
-                              isTurned ? count : width);
-        part =
-            b.generic(isTurned ? "dn" : "nd", {{rows, "nd"}},
-                      {part, isTurned ? "dn" : "nd"}, [&](ValueRange values) {
-                        return b.narrow(factor, b.widen(values[0]));
-                      });
-        block = b.insertCorner(part, block);
-        return {tensor::InsertSliceOp::create(b, block, args[0], offsets, sizes,
-                                              strides)};
-      })[0];
-}
-
-OpFoldResult TiledAttention::blockOf(Value key) {
-  return b.floorDiv(getAsOpFoldResult(key), b.form.keys);
-}
-
-/// The first \p rows of block \p key of what blocks() made.
-Value TiledAttention::blockRows(Value blocks, Value key, OpFoldResult rows,
-                                OpFoldResult columns) {
-  OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
-  auto type = RankedTensorType::get(decomposeMixedValues({rows, columns}).first,
-                                    factor);
-  return tensor::ExtractSliceOp::create(
-      b, type, blocks, Sizes{blockOf(key), zero, zero},
-      Sizes{one, rows, columns}, Sizes(3, one));
-}
-
-/// The first \p keys columns of block \p key of what blocks() made of V.
-Value TiledAttention::blockColumns(Value blocks, Value key, OpFoldResult keys) {
-  return blockRows(blocks, key, leftRows(valueWidth), keys);
-}
-
 /// The rows of a left factor of \p size.
 OpFoldResult TiledAttention::leftRows(OpFoldResult size) {
   return b.form.inPairs ? b.roundedUp(size, kPairTile) : size;
@@ -124,9 +66,15 @@ Value TiledAttention::rotatedKeys() {
                    [](ValueRange args) { return args[0]; });
 }
 
-/// x^T of a block of queries, d x q, 0 past the last one
+/// x^T of a block of queries, d x q, 0 past the last one that is not padding
 Value TiledAttention::turnedQueries(const Block &block) {
-  OpFoldResult count = getAsOpFoldResult(block.count), zero = b.getIndexAttr(0),
+  Value valid = block.count;
+  if (length) {
+    Value left = b.sub(b.createOrFold<arith::MaxSIOp>(length, block.position),
+                       block.position);
+    valid = b.min(valid, left);
+  }
+  OpFoldResult count = getAsOpFoldResult(valid), zero = b.getIndexAttr(0),
                one = b.getIndexAttr(1);
   Value rows = b.tokens(q, getAsOpFoldResult(block.head),
                         getAsOpFoldResult(block.query), count);
@@ -144,6 +92,9 @@ Value TiledAttention::queryPanel(const Block &block, Value turned) {
       x = arith::MulFOp::create(b, x, base2);
     return b.roundTo(factor, x);
   };
+  if (!rotary.frequencies && getElementTypeOrSelf(q) == factor &&
+      !scalesQueries(factor))
+    return turned;
   if (!rotary.frequencies)
     return b.generic(
         "dq", {{turned, "dq"}},
@@ -196,28 +147,33 @@ TiledAttention::Rescaled TiledAttention::rescale(Value blockMax,
   return {updated[0], updated[1], updated[2]};
 }
 
-/// A score as an exponent of 2; that of key \p key, i32, and query \p query of
-/// a block, where these are given, is -inf where the query does not see the
-/// key.
-Value TiledAttention::exponent(Value score, const Visible *visible, Value key,
-                               Value query) {
-  if (!scalesQueries(factor))
-    score = arith::MulFOp::create(b, score, base2);
-  if (!visible)
-    return score;
+/// \p score of key \p key and query \p query of a block, both i32; -inf where
+/// the query does not see the key.
+Value TiledAttention::masked(Value score, const Visible &visible, Value key,
+                             Value query) {
   // n <= q + (position - key), and no key past the last one.
-  Value last = arith::AddIOp::create(b, query, visible->ahead);
-  if (visible->last)
-    last = arith::MinSIOp::create(b, last, visible->last);
+  Value last = arith::AddIOp::create(b, query, visible.ahead);
+  if (visible.last)
+    last = arith::MinSIOp::create(b, last, visible.last);
   Value sees = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, key, last);
   return arith::SelectOp::create(
       b, sees, score, b.f32(-std::numeric_limits<double>::infinity()));
 }
 
-/// Index \p loop of a payload, as i32.
-static Value place(TileBuilder &b, unsigned loop) {
-  return arith::IndexCastOp::create(b, b.getI32Type(),
-                                    linalg::IndexOp::create(b, loop));
+/// A score as an exponent of 2, masked where \p visible is given.
+Value TiledAttention::exponent(Value score, const Visible *visible, Value key,
+                               Value query) {
+  if (!scalesQueries(factor))
+    score = arith::MulFOp::create(b, score, base2);
+  return visible ? masked(score, *visible, key, query) : score;
+}
+
+Value infini_attn::toI32(TileBuilder &b, Value index) {
+  return arith::IndexCastOp::create(b, b.getI32Type(), index);
+}
+
+Value infini_attn::place(TileBuilder &b, unsigned loop) {
+  return toI32(b, linalg::IndexOp::create(b, loop));
 }
 
 /// \p scores, n x q, with -inf where query q does not see key n: from the row
@@ -281,74 +237,7 @@ Running TiledAttention::keyBlock(Value panel, Value key, OpFoldResult rows,
   // O^T[v, q] = exp(m - m') O^T[v, q] + sum_n V[n, v] P^T[n, q]
   Value output = b.contract("vqn", {valueRows, "nv"}, {weights, "nq"},
                             {rescaled(running.output, factorOfOld), "vq"});
-  return {max, sum, output, b.insertCorner(weights, running.scores), {}};
-}
-
-/// The same, by products of pairs.
-Running TiledAttention::keyBlockInPairs(Value panel, Value key,
-                                        OpFoldResult rows,
-                                        const Visible *visible,
-                                        Running running) {
-  OpFoldResult width = b.getIndexAttr(b.form.queries), zero = b.getIndexAttr(0);
-  Value keyRows = blockRows(keys, key, rows, b.roundedUp(keyWidth, kPairTile));
-  Value valueRows = blockColumns(values, key, rows);
-
-  Value room = b.corner(running.scores, zero, rows, width);
-  room = linalg::FillOp::create(b, b.f32(0), room).getResult(0);
-  Value scores = b.contractPairs(keyRows, panel, room);
-  Value lowest = b.filled({width}, std::numeric_limits<float>::lowest());
-  // Four rows at a time: a chain of maxima waits for each of them.
-  constexpr int64_t kGroup = 4;
-  auto exponents = [&](ValueRange group) {
-    SmallVector<Value> xs;
-    Value row = visible ? place(b, 0) : Value(),
-          query = visible ? place(b, 1) : Value();
-    int64_t count = group.size();
-    for (auto [i, score] : llvm::enumerate(group)) {
-      Value place;
-      if (visible)
-        place = arith::AddIOp::create(
-            b, arith::MulIOp::create(b, row, b.i32(count)), b.i32(i));
-      xs.push_back(exponent(score, visible, place, query));
-    }
-    return xs;
-  };
-  Value blockMax = b.byRows(
-      scores, kGroup, {}, {lowest, "c"}, [&](ValueRange args) -> Value {
-        SmallVector<Value> xs = exponents(args.take_front(kGroup));
-        for (; xs.size() > 1; xs.resize(xs.size() / 2))
-          for (size_t i = 0, half = xs.size() / 2; i < half; ++i)
-            xs[i] = b.greater(xs[i], xs[i + half]);
-        return b.greater(xs[0], args.back());
-      });
-  auto [max, sum, factorOfOld] = rescale(blockMax, running);
-  // Cut off rather than rounded: the sum is of the same weights, and what the
-  // cut takes from all of them leaves the quotient.
-  OpFoldResult pairs = b.floorDiv(rows, 2);
-  Value weights = b.byRows(
-      scores, 2, {max}, {b.corner(running.weights, zero, pairs, width), "rc"},
-      [&](ValueRange args) -> Value {
-        SmallVector<Value> bits;
-        for (Value x : exponents(args.take_front(2)))
-          bits.push_back(
-              arith::BitcastOp::create(b, b.getI32Type(), weight(x, args[2])));
-        return arith::OrIOp::create(
-            b, arith::ShRUIOp::create(b, bits[0], b.i32(16)),
-            arith::AndIOp::create(b, bits[1], b.i32(0xffff0000)));
-      });
-  sum = b.byRows(weights, 2, {}, {sum, "c"}, [&](ValueRange args) -> Value {
-    Value total;
-    for (Value pair : args.take_front(2)) {
-      auto [low, high] = b.unpair(pair);
-      Value both = arith::AddFOp::create(b, low, high);
-      total = total ? arith::AddFOp::create(b, total, both) : both;
-    }
-    return arith::AddFOp::create(b, args.back(), total);
-  });
-  Value output = b.contractPairs(valueRows, weights,
-                                 rescaled(running.output, factorOfOld));
-  return {max, sum, output, b.insertCorner(scores, running.scores),
-          b.insertCorner(weights, running.weights)};
+  return {max, sum, output, b.insertCorner(weights, running.scores)};
 }
 
 Value TiledAttention::rescaled(Value output, Value factor) {
@@ -359,64 +248,37 @@ Value TiledAttention::rescaled(Value output, Value factor) {
 }
 
 Running TiledAttention::attend(const Block &block, Value panel) {
-  OpFoldResult width = b.getIndexAttr(b.form.queries),
-               height = b.getIndexAttr(b.form.keys);
+  OpFoldResult width = b.getIndexAttr(b.form.queries);
   int64_t step = b.form.keys;
   // From the lowest number, not from -inf: exp(-inf - m) is 0 then.
   SmallVector<Value> carried{
       b.filled({width}, std::numeric_limits<float>::lowest()),
-      b.filled({width}, 0), b.filled({leftRows(valueWidth), width}, 0),
-      b.empty({height, width})};
-  if (b.form.inPairs)
-    carried.push_back(tensor::EmptyOp::create(
-        b, Sizes{b.getIndexAttr(step / 2), width}, b.getI32Type()));
+      b.filled({width}, 0), b.filled({valueWidth, width}, 0),
+      b.empty({b.getIndexAttr(step), width})};
 
   // All queries see the keys up to the first one's place; the rest are masked,
   // in loops of their own where that takes more than a pass over the scores.
   Value whole = b.min(block.position, keyCount);
   Value end = b.min(b.add(block.position, block.count), keyCount);
-  if (b.form.inPairs) // of whole blocks
-    whole = b.toIndex(b.roundedDown(getAsOpFoldResult(whole), step));
   SmallVector<std::tuple<Value, Value, bool>> loops{{b.index(0), end, false}};
-  if (b.form.inPairs || !scalesQueries(factor))
+  if (!scalesQueries(factor))
     loops = {{b.index(0), whole, false}, {whole, end, true}};
   for (auto [from, to, isMasked] : loops)
-    carried = b.loop(
-        from, to, step, carried,
-        [&, to = to, isMasked = isMasked](Value key, ValueRange args) {
-          Value left = b.sub(to, key);
-          Visible visible;
-          if (isMasked) {
-            auto toI32 = [&](Value place) -> Value {
-              return arith::IndexCastOp::create(b, b.getI32Type(), place);
-            };
-            visible.ahead = toI32(b.sub(block.position, key));
-            if (b.form.inPairs)
-              visible.last = toI32(b.sub(left, b.index(1)));
-          }
-          const Visible *mask = isMasked ? &visible : nullptr;
-          Running before{args[0], args[1], args[2], args[3],
-                         b.form.inPairs ? args[4] : Value()};
-          Running after;
-          if (b.form.inPairs) {
-            OpFoldResult rows = height;
-            if (isMasked)
-              rows = b.min(
-                  b.toIndex(b.roundedUp(getAsOpFoldResult(left), kPairTile)),
-                  b.index(step));
-            after = keyBlockInPairs(panel, key, rows, mask, before);
-          } else {
-            OpFoldResult rows = b.min(left, b.index(step));
-            after = keyBlock(panel, key, rows, b.sub(block.position, key), mask,
-                             before);
-          }
-          SmallVector<Value> next{after.max, after.sum, after.output,
-                                  after.scores};
-          if (after.weights)
-            next.push_back(after.weights);
-          return next;
-        });
-  return {carried[0], carried[1], carried[2], {}, {}};
+    carried =
+        b.loop(from, to, step, carried,
+               [&, to = to, isMasked = isMasked](Value key, ValueRange args) {
+                 Value ahead = b.sub(block.position, key);
+                 Visible visible;
+                 if (isMasked)
+                   visible.ahead = toI32(b, ahead);
+                 OpFoldResult rows = b.min(b.sub(to, key), b.index(step));
+                 Running after = keyBlock(panel, key, rows, ahead,
+                                          isMasked ? &visible : nullptr,
+                                          {args[0], args[1], args[2], args[3]});
+                 return SmallVector<Value>{after.max, after.sum, after.output,
+                                           after.scores};
+               });
+  return {carried[0], carried[1], carried[2], carried[3]};
 }
 
 /// Whether query \p loop of a block is none of padding; null where all are.
@@ -442,6 +304,17 @@ Value TiledAttention::share(const Block &block, Value divisor, Value numerator,
       });
 }
 
+/// (sigma(Q) M)^T[v, q] = sum_d M[d, v] sigma(Q)^T[d, q], and by z [S4]
+std::pair<Value, Value> TiledAttention::retrieve(Value turned) {
+  OpFoldResult width = b.getIndexAttr(b.form.queries);
+  Value features = featurePanel(turned);
+  Value numerator = b.contract("vqd", {read.memory, "dv"}, {features, "dq"},
+                               {b.filled({valueWidth, width}, 0), "vq"});
+  Value divisor = b.contract("qd", {read.normalizer, "d"}, {features, "dq"},
+                             {b.filled({width}, 0), "q"});
+  return {numerator, divisor};
+}
+
 Value TiledAttention::finish(const Block &block, Value into) {
   OpFoldResult count = getAsOpFoldResult(block.count),
                width = b.getIndexAttr(b.form.queries), zero = b.getIndexAttr(0);
@@ -453,19 +326,13 @@ Value TiledAttention::finish(const Block &block, Value into) {
     Value gate = tensor::ExtractOp::create(b, read.gate, block.head);
     Value weight = b.sigmoid(gate);
     localShare = arith::SubFOp::create(b, b.f32(1), weight);
-    // (sigma(Q) M)^T[v, q] = sum_d M[d, v] sigma(Q)^T[d, q], and by z [S4]
-    Value features = featurePanel(turned);
-    Value numerator = b.filled({leftRows(valueWidth), width}, 0);
-    numerator =
-        b.form.inPairs
-            ? b.contractPairs(turnedMemory, rightFactor(features), numerator)
-            : b.contract("vqd", {read.memory, "dv"}, {features, "dq"},
-                         {numerator, "vq"});
-    Value divisor = b.contract("qd", {read.normalizer, "d"}, {features, "dq"},
-                               {b.filled({width}, 0), "q"});
+    auto [numerator, divisor] =
+        b.form.inPairs ? retrieveInPairs(turned) : retrieve(turned);
     parts.push_back({numerator, share(block, divisor, weight, read.epsilon)});
   }
-  Running local = attend(block, rightFactor(queryPanel(block, turned)));
+  Value panel = queryPanel(block, turned);
+  Running local =
+      b.form.inPairs ? attendInPairs(block, panel) : attend(block, panel);
   parts.push_back({local.output, share(block, local.sum, localShare, 0)});
 
   // O^T[v, q] = sum of the parts, each times its factor, in the last one's
@@ -500,20 +367,10 @@ void TiledAttention::prepare() {
     queryAngles = angles(b.toIndex(b.size(q, 2)), first);
   }
   keys = rotatedKeys();
-  if (b.form.inPairs) {
-    OpFoldResult zero = b.getIndexAttr(0);
-    keys = blocks(keys, keyWidth, /*isTurned=*/false);
-    values = blocks(b.tokens(v, zero, zero, b.size(v, 2)), valueWidth,
-                    /*isTurned=*/true);
-    if (read.memory)
-      turnedMemory = b.padded(valueWidth, keyWidth, factor, [&](Value room) {
-        return b.generic(
-            "vd", {{read.memory, "dv"}}, {room, "vd"},
-            [&](ValueRange args) { return b.narrow(factor, args[0]); });
-      });
-  } else {
+  if (b.form.inPairs)
+    preparePairs();
+  else
     values = factors(v, valueWidth);
-  }
 }
 
 Value TiledAttention::blockCount() {

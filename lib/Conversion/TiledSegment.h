@@ -35,11 +35,10 @@ namespace mlir::infini_attn {
 
 /// What a block of queries carries from one block of keys to the next.
 struct Running {
-  Value max;     ///< m: q
-  Value sum;     ///< l: q
-  Value output;  ///< O^T: v x q
-  Value scores;  ///< room for S^T: n x q, its contents do not matter
-  Value weights; ///< room for P^T in pairs: n / 2 x q, or null
+  Value max;    ///< m: q
+  Value sum;    ///< l: q
+  Value output; ///< O^T: v x q
+  Value scores; ///< room for S^T: n x q, its contents do not matter
 };
 
 /// Which keys of a block its queries see: key n is seen by query q where
@@ -48,6 +47,10 @@ struct Visible {
   Value ahead; ///< i32
   Value last;  ///< i32, or null where the block has no rows past it
 };
+
+/// An index, and the index of loop \p loop in a payload, as i32.
+Value toI32(TileBuilder &b, Value index);
+Value place(TileBuilder &b, unsigned loop);
 
 /// The read of the memory that is mixed in, or null.
 struct MemoryRead {
@@ -94,22 +97,37 @@ private:
   Value turnedQueries(const Block &block);
   Value queryPanel(const Block &block, Value turned);
   Value featurePanel(Value turned);
-  Value blocks(Value x, OpFoldResult width, bool isTurned);
-  OpFoldResult blockOf(Value key);
-  Value blockRows(Value blocks, Value key, OpFoldResult rows,
-                  OpFoldResult columns);
-  Value blockColumns(Value blocks, Value key, OpFoldResult keys);
+  std::pair<Value, Value> retrieve(Value turned);
   OpFoldResult leftRows(OpFoldResult size);
   Value rightFactor(Value panel);
   Rescaled rescale(Value blockMax, const Running &running);
   Value rescaled(Value output, Value factor);
   Value exponent(Value score, const Visible *visible, Value key, Value query);
+  Value masked(Value score, const Visible &visible, Value key, Value query);
   Value hidden(Value scores, OpFoldResult rows, Value ahead);
   Running keyBlock(Value panel, Value key, OpFoldResult rows, Value ahead,
                    const Visible *visible, Running running);
-  Running keyBlockInPairs(Value panel, Value key, OpFoldResult rows,
-                          const Visible *visible, Running running);
   Running attend(const Block &block, Value panel);
+
+  // Of products of pairs.
+  struct Pairs {
+    Value sum;     ///< l: q
+    Value output;  ///< O^T: v x q
+    Value weights; ///< room for P^T in pairs: n / 2 x q
+  };
+  void preparePairs();
+  std::pair<Value, Value> retrieveInPairs(Value turned);
+  Visible visibleFrom(const Block &block, Value key);
+  Value turnedValues();
+  Value scoreBound(Value panel, Value end);
+  Value keyRows(Value key, OpFoldResult rows, bool isChunk);
+  Value valueColumns(Value key, OpFoldResult rows);
+  SmallVector<Value> exponents(ValueRange scores, Value negatedMax,
+                               const Visible *visible);
+  Value exactMax(const Block &block, Value panel, Value negatedMax, Value end);
+  Pairs attendBlock(Value panel, Value key, OpFoldResult rows, bool isChunk,
+                    const Visible *visible, Value negatedMax, Pairs before);
+  Running attendInPairs(const Block &block, Value panel);
   Value weight(Value score, Value max);
   Value isValid(const Block &block, unsigned loop);
   Value share(const Block &block, Value divisor, Value numerator,
@@ -121,11 +139,13 @@ private:
   OpFoldResult keyWidth, valueWidth;
   Value frequencies;
   AngleTables queryAngles;
-  Value keys;         ///< n x d, rotated; in pairs blocks x n x d
-  Value values;       ///< n x v; in pairs blocks x v x n
-  Value turnedMemory; ///< in pairs M^T: v x d
-  Value base2;        ///< scale * log2(e): scores are exponents of 2
-  Value keyCount;     ///< Nk, or the length
+  Value keys;           ///< n x d, rotated
+  Value values;         ///< n x v; in pairs blocks of keys x v x n
+  Value keySquares;     ///< in pairs |k|^2: n
+  Value turnedMemory;   ///< in pairs M^T: v x d
+  Value normalizers[2]; ///< in pairs the even and the odd elements of z
+  Value base2;          ///< scale * log2(e): scores are exponents of 2
+  Value keyCount;       ///< Nk, or the length
 };
 
 /// What one segment adds to M and z, by blocks of tokens.

@@ -147,6 +147,11 @@ llvm::Expected<CPUTarget> CPUTarget::create(const CPUOptions &options) {
         "loongarch64 with ELF objects, got '" +
         options.triple + "'");
 
+  if (options.emulateAMX && !triple.isLittleEndian())
+    return llvm::createStringError(
+        "expected a little-endian target for the form of AMX, got '" +
+        options.triple + "'");
+
   bool isHost = options.triple.empty() ||
                 triple.getArch() ==
                     llvm::Triple(llvm::sys::getDefaultTargetTriple()).getArch();

@@ -1,27 +1,38 @@
 // RUN: infini-opt %s --infini-attn-tile=bf16-pairs --canonicalize --mlir-print-local-scope --split-input-file --verify-diagnostics | FileCheck %s
 
-// Keys and values in blocks of 128 with zeros past the last one, V turned over;
-// queries, 32 at a time, with two of their rows in one of i32.
+// |k|^2; values turned over in blocks of 256 keys, with zeros past the last one.
+// Queries, 32 at a time, with two of their rows in one of i32.
 // CHECK-LABEL: @attention(
-// CHECK: scf.for {{.*}} -> (tensor<2x128x64xbf16>)
-// CHECK: linalg.fill {{.*}} outs(%{{.*}} : tensor<128x64xbf16>)
-// CHECK: scf.for {{.*}} -> (tensor<2x32x128xbf16>)
-// CHECK: linalg.fill {{.*}} outs(%{{.*}} : tensor<32x128xbf16>)
-// CHECK: scf.forall ({{.*}}) in (7)
+// CHECK: linalg.generic {{.*}} outs(%{{.*}} : tensor<200xf32>)
+// CHECK: %[[ROOM:.*]] = linalg.fill {{.*}} outs(%{{.*}} : tensor<32x256xbf16>)
+// CHECK: linalg.generic {{.*}} outs(%{{.*}} : tensor<20x200xbf16>)
+// The bound |q| max |k|.
+// CHECK: arith.maximumf
+// CHECK: math.sqrt
 // CHECK: %[[PANEL:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<32x32xi32>)
 // CHECK: arith.truncf %{{.*}} : f32 to bf16
-// Whole blocks without a mask; P^T is cut off to bf16, two rows in one.
-// CHECK: scf.for {{.*}} step %c128 {{.*}} -> (tensor<32xf32>, tensor<32xf32>, tensor<32x32xf32>, tensor<128x32xf32>, tensor<64x32xi32>)
-// CHECK: %[[S:.*]] = linalg.generic {{.*}} ins(%{{.*}}, %{{.*}}, %[[PANEL]] : tensor<128x64xbf16>, tensor<128x64xbf16>, tensor<32x32xi32>) outs(%{{.*}} : tensor<128x32xf32>) attrs = {infini_attn.pair_product}
-// CHECK: tensor.expand_shape %[[S]] {{.*}} into tensor<32x4x32xf32>
+// Twice, unless l is large enough: not less than 2^-64, and a number.
+// CHECK: scf.for %[[ATTEMPT:.*]] = %c0 to %c2 step %c1
+// CHECK: arith.minimumf
+// CHECK: arith.cmpf ult, %{{.*}}, %cst{{.*}} : f32
+// CHECK: %[[FIRST:.*]] = arith.cmpi eq, %[[ATTEMPT]], %c0
+// CHECK: scf.for
+// The maxima themselves, over no key the first time.
+// CHECK: arith.select %[[FIRST]], %c0, %{{.*}} : index
+// CHECK: scf.for {{.*}} step %c32
+// CHECK: arith.minnumf
+// Blocks without a mask, from no maximum that changes: P^T, rounded, two rows in
+// one.
+// CHECK: scf.for {{.*}} step %c256 {{.*}} -> (tensor<32xf32>, tensor<32x32xf32>, tensor<128x32xi32>)
+// CHECK: %[[S:.*]] = linalg.generic {{.*}} ins(%{{.*}}, %{{.*}}, %[[PANEL]] : tensor<?x64xbf16>, tensor<?x64xbf16>, tensor<32x32xi32>) outs(%{{.*}} : tensor<?x32xf32>) attrs = {infini_attn.pair_product}
+// CHECK: tensor.expand_shape %[[S]] {{.*}} into tensor<?x2x32xf32>
 // CHECK-NOT: arith.cmpi
-// CHECK: linalg.generic {{.*}} outs(%{{.*}} : tensor<64x32xi32>)
 // CHECK-COUNT-2: math.exp2 {{.*}} fastmath<afn>
 // CHECK: arith.shrui
 // CHECK: arith.andi
 // CHECK: linalg.generic {{.*}} outs(%{{.*}} : tensor<32x32xf32>) attrs = {infini_attn.pair_product}
-// Those of the diagonal with one, also past the last key.
-// CHECK: scf.for {{.*}} step %c128
+// Chunks of the diagonal with one, also past the last key.
+// CHECK: scf.for {{.*}} step %c32
 // CHECK: arith.minsi {{.*}} : i32
 // CHECK: arith.cmpi sle
 // CHECK-NOT: infini_attn.segment_attention

@@ -13,6 +13,8 @@ FLAGS = set(pathlib.Path("/proc/cpuinfo").read_text().split())
 FORMS = {"emulated": "--emulate-amx", "widened": "--mattr=-amx-bf16,-avx512bf16"} if "sse2" in FLAGS else {"emulated": "--emulate-amx"}
 if {"avx512_bf16", "avx512dq"} <= FLAGS:
     FORMS["dot"] = "--mattr=-amx-bf16"
+if "amx_bf16" in FLAGS:
+    FORMS["tiles"] = "--mattr=+amx-bf16"
 CASES = [case for op in OPS for case in grid(op) if case.program.dtype == "bf16"]
 # Several blocks of 32 queries and of 128 keys, partial ones, widths that are no multiple of 32.
 TILED = [Program("attention", rule="delta", dtype="bf16", segment_length=300, has_lengths=True),
@@ -37,6 +39,21 @@ def test_tiles(tokens, widths, form, program, build):
     if program.rotary_style and widths[0] % 2:
         widths = widths[0] + 1, widths[1]
     arguments = sample(program, batch=2, tokens=tokens, lengths=lengths, widths=widths)
+    results = conftest.call(build(programs.text(program), FORMS[form]), program, arguments)
+    for name, (value, bound) in programs.expected(program, arguments).items():
+        assert_close(name, results[name], value, bound)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("size, sign", [(1, 1), (1, -1), (40, 1), (40, -1)])
+def test_bound(size, sign, form, build):
+    """Scores far below |q| |k|: weights relative to that bound would all be 0, and the block is done again."""
+    program = Program("segment_attention", dtype="bf16", scale=0.5 * sign)
+    arguments = sample(program, batch=1, tokens=300, lengths=None, widths=(32, 32))
+    for name in "qk":  # long in directions that the other does not have
+        arguments[name] = arguments[name].copy()
+        arguments[name][..., 0 if name == "q" else 1] = 30.0 * size
+        arguments[name][..., 1 if name == "q" else 0] = 0.0
     results = conftest.call(build(programs.text(program), FORMS[form]), program, arguments)
     for name, (value, bound) in programs.expected(program, arguments).items():
         assert_close(name, results[name], value, bound)

@@ -83,10 +83,10 @@ def segment_attention(q, k, v, *, query_offset=None, lengths=None, scale=None, r
     turned_q = ref.rope(q, offset[:, None] + np.arange(queries), *style)
     turned_k = k if keys_rotated else ref.rope(k, position, *style)
     turns = 0 if rotary_frequencies is None else 2
-    score_size = scale * (size_q @ size_k[:, head].swapaxes(2, 3))
+    score_size = abs(scale) * (size_q @ size_k[:, head].swapaxes(2, 3))
     score_error = (chain(width) + 3 * W + turns * (FUNCTION + 3 * W)) * score_size + 2 * turns * TINY[precision]
     if turns:
-        score_error += factors(turned_q, turned_k[:, head].swapaxes(2, 3), scale * FACTOR[precision])
+        score_error += factors(turned_q, turned_k[:, head].swapaxes(2, 3), abs(scale) * FACTOR[precision])
     # P = exp(S - m): what the argument moves by (two roundings near |S|), the function; d o = sum_j dP_j (v_j - o)
     finite = np.where(np.isfinite(log_sum_exp), log_sum_exp, 0)[..., None]
     argument = score_error + 2 * W * (score_size + np.abs(finite)) + FUNCTION

@@ -32,6 +32,12 @@ MemRefType matrixViewType(Type element, int64_t rowStride,
 func::FuncOp declareKernel(ImplicitLocOpBuilder &b, StringRef name,
                            ArrayRef<Type> types);
 
+/// Whether \p op is out[n, m] = in[m, n] and nothing else, up to a conversion.
+bool isTransposition(linalg::GenericOp op);
+
+/// Replaces \p op by a call of infini_transposed_...(in: m x n, out: n x m).
+void outlineTransposition(linalg::GenericOp op, int64_t lanes);
+
 } // namespace mlir::infini_attn::cpu
 
 #endif // INFINI_ATTN_LIB_CODEGEN_CPU_KERNELS_H

@@ -25,6 +25,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/Matchers.h"
 
@@ -377,59 +378,6 @@ void CallEmitter::emitCall(Value rows) {
           view(out, contraction.m, contraction.n, rows, outType), replaces});
 }
 
-//===----------------------------------------------------------------------===//
-// Transpositions
-//===----------------------------------------------------------------------===//
-
-/// Whether \p op is out[n, m] = in[m, n] and nothing else, up to a conversion.
-static bool isTransposition(linalg::GenericOp op) {
-  if (!op.hasPureBufferSemantics() || op.getNumLoops() != 2 ||
-      op.getNumParallelLoops() != 2 || op.getNumDpsInputs() != 1 ||
-      op.getNumDpsInits() != 1)
-    return false;
-  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-  if (!maps[1].isIdentity() || maps[0].isIdentity() || !maps[0].isPermutation())
-    return false;
-  for (Value operand : op->getOperands())
-    if (!cast<MemRefType>(operand.getType()).isLastDimUnitStride())
-      return false;
-  auto &operations = op.getBody()->getOperations();
-  Operation &first = operations.front();
-  return operations.size() == 1 ||
-         (operations.size() == 2 && isa<arith::ExtFOp, arith::TruncFOp>(first));
-}
-
-/// func @infini_transposed_...(in: m x n, out: n x m)
-static void outlineTransposition(linalg::GenericOp op) {
-  ImplicitLocOpBuilder b(op.getLoc(), op);
-  Value in = op.getDpsInputs()[0], out = op.getDpsInits()[0];
-  Type inElement = getElementTypeOrSelf(in),
-       outElement = getElementTypeOrSelf(out);
-  MemRefType inType = cpu::matrixViewType(inElement, ShapedType::kDynamic, 1),
-             outType = cpu::matrixViewType(outElement, ShapedType::kDynamic, 1);
-  std::string name;
-  llvm::raw_string_ostream(name)
-      << "infini_transposed_" << inElement << '_' << outElement;
-  auto module = op->getParentOfType<ModuleOp>();
-  auto function = module.lookupSymbol<func::FuncOp>(name);
-  if (!function) {
-    ImplicitLocOpBuilder top(module.getLoc(),
-                             OpBuilder::atBlockBegin(module.getBody()));
-    function = cpu::declareKernel(top, name, {inType, outType});
-    Block *entry = function.addEntryBlock();
-    top.setInsertionPointToStart(entry);
-    IRMapping map;
-    map.map(in, entry->getArgument(0));
-    map.map(out, entry->getArgument(1));
-    top.clone(*op, map);
-    func::ReturnOp::create(top);
-  }
-  func::CallOp::create(b, function,
-                       ValueRange{memref::CastOp::create(b, inType, in),
-                                  memref::CastOp::create(b, outType, out)});
-  op.erase();
-}
-
 namespace {
 struct OutlineKernels
     : public cpu::impl::InfiniAttnOutlineKernelsBase<OutlineKernels> {
@@ -441,8 +389,8 @@ struct OutlineKernels
     SmallVector<linalg::GenericOp> generics;
     getOperation()->walk([&](linalg::GenericOp op) { generics.push_back(op); });
     for (linalg::GenericOp op : generics) {
-      if (cpu::isSequential(op) && isTransposition(op)) {
-        outlineTransposition(op);
+      if (cpu::isSequential(op) && cpu::isTransposition(op)) {
+        cpu::outlineTransposition(op, vectorBits / 32);
         continue;
       }
       std::optional<Contraction> contraction = match(op, vectorBits / 32);

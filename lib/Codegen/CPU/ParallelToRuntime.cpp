@@ -17,6 +17,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Transforms/RegionUtils.h"
@@ -204,9 +205,29 @@ struct ParallelToRuntime
       }
       for (Operation &op : loop.getBody()->without_terminator())
         b.clone(op, map);
+      hoistBuffers(range);
     }
     loop.erase();
     return function;
+  }
+
+  /// Iterations of a range follow each other: they share the buffers that each
+  /// makes and frees.
+  static void hoistBuffers(scf::ForOp range) {
+    Block *body = range.getBody();
+    for (Operation &op : llvm::make_early_inc_range(*body)) {
+      auto alloc = dyn_cast<memref::AllocOp>(op);
+      if (!alloc || alloc->getNumOperands() != 0)
+        continue;
+      auto isFree = [&](Operation *user) {
+        return isa<memref::DeallocOp>(user) && user->getBlock() == body;
+      };
+      auto user = llvm::find_if(alloc->getUsers(), isFree);
+      if (user == alloc->user_end())
+        continue;
+      (*user)->moveAfter(range);
+      alloc->moveBefore(range);
+    }
   }
 };
 } // namespace

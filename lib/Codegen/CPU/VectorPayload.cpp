@@ -338,3 +338,14 @@ void VectorPayload::evaluate(const RegisterTile &tile,
             toVector(map.lookupOrDefault(result));
     }
 }
+
+Value VectorPayload::evaluate(ValueRange inputs, Value row, Value column) {
+  IRMapping map;
+  for (auto [input, value] : llvm::zip(op.getDpsInputOperands(), inputs))
+    map.map(op.getMatchingBlockArgument(input), value);
+  for (Operation &inner : op.getBody()->without_terminator())
+    if (Value value = clonePayloadOp(&inner, map, row, column, {}))
+      map.map(inner.getResult(0), value);
+  auto yield = cast<linalg::YieldOp>(op.getBody()->getTerminator());
+  return toVector(map.lookupOrDefault(yield.getOperand(0)));
+}

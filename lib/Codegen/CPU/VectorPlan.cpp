@@ -26,6 +26,8 @@ using namespace mlir::infini_attn::cpu;
 static constexpr int64_t kRows = 8;
 static constexpr int64_t kRowsAVX2 = 4;
 static constexpr int64_t kColumns = 3;
+/// Vectors of an elementwise operation side by side.
+static constexpr int64_t kElementwiseColumns = 4;
 /// Rows of a reduction along the lanes that run side by side, to hide latency.
 static constexpr int64_t kReduceRows = 4;
 
@@ -238,8 +240,17 @@ static void chooseTile(linalg::GenericOp op, VectorPlan &plan) {
   SmallVector<int64_t> extents = op.getStaticLoopRanges();
   if (op.getNumReductionLoops() == 0) {
     plan.rowDim = findTransposedDim(op, plan);
-    if (plan.rowDim)
+    if (plan.rowDim) {
       plan.rows = plan.lanes;
+      return;
+    }
+    // What each iteration does besides is shared by several vectors, where they
+    // leave no tail.
+    int64_t extent = extents[plan.vectorDim];
+    for (plan.columns = kElementwiseColumns; plan.columns > 1; --plan.columns)
+      if (!ShapedType::isDynamic(extent) &&
+          extent % (plan.columns * plan.lanes) == 0)
+        break;
     return;
   }
   plan.rowDim = findRowDim(op, plan);

@@ -76,6 +76,68 @@ func.func @added(%x: memref<64x128xbf16>, %y: memref<64x96xi32>, %out: memref<64
 #right = affine_map<(m, n, k) -> (m, k * 2 + 1)>
 #pairs = affine_map<(m, n, k) -> (k, n)>
 #out = affine_map<(m, n, k) -> (m, n)>
+
+// What reads the product, and nobody else does, runs beside it: in an iteration
+// the four tiles of the chunk before are stored in the first step, and after each
+// of the 8 products come 4 of the 32 pieces of the chunk before that.
+// CHECK-LABEL: func.func @epilogue(
+// AMX: %[[RING:.*]] = memref.alloc() {alignment = 64 : i64} : memref<64x32xf32>
+// AMX: scf.if
+// AMX: %[[BIAS:.*]] = vector.load %{{.*}} : memref<32xf32>, vector<16xf32>
+// AMX: scf.for {{.*}} step %c16 iter_args
+// AMX: amx.tile_mulf
+// The second chunk has no epilogue to run.
+// AMX: scf.for %{{.*}} = %c32 to
+// AMX-COUNT-8: amx.tile_mulf
+// AMX-NOT: math.exp2
+// AMX: scf.for %{{.*}} = %c64 to
+// AMX: amx.tile_store %[[RING]]
+// AMX: amx.tile_mulf
+// AMX-COUNT-4: math.exp2 {{.*}} : vector<16xf32>
+// AMX: amx.tile_store %[[RING]]
+// AMX: amx.tile_mulf
+// AMX-COUNT-4: math.exp2 {{.*}} : vector<16xf32>
+// AMX-COUNT-6: amx.tile_mulf
+// AMX-COUNT-4: math.exp2 {{.*}} : vector<16xf32>
+// AMX: scf.yield
+// The rest of the rows.
+// AMX-COUNT-4: amx.tile_store %[[RING]]
+// AMX: math.exp2 {{.*}} : vector<16xf32>
+// AMX: } else {
+// CHECK: call @infini_product_pairs(
+// CHECK: linalg.generic
+// CHECK: math.exp2 {{.*}} : f32
+// AMX: memref.dealloc %[[RING]]
+func.func @epilogue(%m: index, %x: memref<?x64xbf16>, %y: memref<32x32xi32>, %bias: memref<32xf32>, %weights: memref<?x32xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %c2 = arith.constant 2 : index
+  %half = arith.divui %m, %c2 : index
+  %room = memref.alloc(%m) : memref<?x32xf32>
+  linalg.fill ins(%zero : f32) outs(%room : memref<?x32xf32>)
+  linalg.generic {indexing_maps = [#left, #right, #pairs, #out], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %x, %y : memref<?x64xbf16>, memref<?x64xbf16>, memref<32x32xi32>) outs(%room : memref<?x32xf32>) attrs = {infini_attn.pair_product} {
+  ^bb0(%a: bf16, %b: bf16, %pair: i32, %sum: f32):
+    linalg.yield %sum : f32
+  }
+  %groups = memref.expand_shape %room [[0, 1], [2]] output_shape [%half, 2, 32] : memref<?x32xf32> into memref<?x2x32xf32>
+  linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, 0, c)>, affine_map<(r, c) -> (r, 1, c)>, affine_map<(r, c) -> (c)>, affine_map<(r, c) -> (r, c)>], iterator_types = ["parallel", "parallel"]}
+    ins(%groups, %groups, %bias : memref<?x2x32xf32>, memref<?x2x32xf32>, memref<32xf32>) outs(%weights : memref<?x32xf32>) {
+  ^bb0(%a: f32, %b: f32, %shift: f32, %out: f32):
+    %s = arith.addf %a, %b : f32
+    %t = arith.addf %s, %shift : f32
+    %e = math.exp2 %t : f32
+    linalg.yield %e : f32
+  }
+  memref.dealloc %room : memref<?x32xf32>
+  return
+}
+
+// -----
+
+#left = affine_map<(m, n, k) -> (m, k * 2)>
+#right = affine_map<(m, n, k) -> (m, k * 2 + 1)>
+#pairs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
 func.func @columns(%x: memref<64x128xbf16, strided<[1, 64]>>, %y: memref<64x96xi32>, %out: memref<64x96xf32>) {
   // expected-error@+1 {{expected matrices with contiguous rows of bf16, i32 and f32, got 'memref<64x128xbf16, strided<[1, 64]>>'}}
   linalg.generic {indexing_maps = [#left, #right, #pairs, #out], iterator_types = ["parallel", "parallel", "reduction"]}

@@ -93,8 +93,8 @@ def InfiniAttnOutlineKernels
     A linalg contraction on buffers becomes a call of a private function that
     holds it once for each kind of product: element types, how the left factor
     lies in memory, and whether it adds to what is there. So does the
-    transposition of a matrix. All of a module then share a few kernels, which
-    LLVM compiles once.
+    transposition of a matrix, where with bf16 two elements move as one of 32
+    bits. All of a module then share a few kernels, which LLVM compiles once.
 
         linalg.fill 0 -> %c
         linalg.generic {c[m, n] += a[m, k] * b[k, n]}
@@ -114,7 +114,8 @@ def InfiniAttnOutlineKernels
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
     "::mlir::func::FuncDialect", "::mlir::linalg::LinalgDialect",
-    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect"
   ];
 }
 
@@ -166,7 +167,15 @@ def InfiniAttnPairProducts
 
     The vectors' loops are one function, `infini_product_pairs`. The tiles' are
     in place: whoever calls a function that uses tiles pays for their
-    configuration. A process may be refused the state of the tiles; then
+    configuration. Where the result, 32 columns wide, is read by one elementwise
+    operation only, the two become one loop, in which the vector unit works on
+    some rows beside the products of the next:
+
+        S = x y;  P = f(S)
+        =>
+        for chunk of 32 rows:  S' = x[chunk] y  beside  P = f(S of two before)
+
+    A process may be refused the state of the tiles; then
     (`infini_request_amx`, asked where a function begins) it calls the vectors.
     `fma` runs everywhere: it is how the form is tested on CPUs that lack the
     other two.
@@ -377,6 +386,8 @@ def InfiniAttnParallelToRuntime
     end)` on disjoint ranges that cover [0, count), on as many threads as it
     likes. A loop that has others inside is `infini_parallel_for_outer`, which
     decides at run time which of them get the threads.
+
+    Buffers that each iteration makes and frees are made once a range.
 
     Requires: buffers only; a parallel loop with a reduction is left alone.
     Ensures: results are the same bits for any number of threads [S16].

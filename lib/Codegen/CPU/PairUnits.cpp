@@ -1,0 +1,195 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of the InfiniAttn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "PairUnits.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Dialect/X86Vector/X86VectorDialect.h"
+
+using namespace mlir;
+using namespace mlir::infini_attn;
+using namespace mlir::infini_attn::cpu;
+
+Value PairUnit::index(int64_t value) {
+  return arith::ConstantIndexOp::create(b, value);
+}
+
+Value PairUnit::plus(Value base, int64_t offset) {
+  return offset == 0 ? base : arith::AddIOp::create(b, base, index(offset));
+}
+
+Values cpu::emitLoop(ImplicitLocOpBuilder &b, Value from, Value to,
+                     int64_t step, ValueRange carried,
+                     function_ref<Values(Value, ValueRange)> body) {
+  Value by = arith::ConstantIndexOp::create(b, step);
+  auto loop = scf::ForOp::create(b, from, to, by, carried);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Values next = body(loop.getInductionVar(), loop.getRegionIterArgs());
+  if (!carried.empty())
+    scf::YieldOp::create(b, next);
+  return loop.getResults();
+}
+
+//===----------------------------------------------------------------------===//
+// AMX
+//===----------------------------------------------------------------------===//
+
+AMXUnit::AMXUnit(ImplicitLocOpBuilder &b) : PairUnit(b) {
+  rows = columns = 2 * kSide;
+  terms = kSide;
+}
+
+amx::TileType AMXUnit::sums() {
+  return amx::TileType::get({kSide, kSide}, b.getF32Type());
+}
+
+Value AMXUnit::loadTile(amx::TileType type, Value base, Value row,
+                        Value column) {
+  return amx::TileLoadOp::create(b, type, base, ValueRange{row, column});
+}
+
+Value AMXUnit::zero() { return amx::TileZeroOp::create(b, sums()); }
+
+Values AMXUnit::zeros() {
+  Values tile;
+  for (int64_t i = 0; i < kTiles; ++i)
+    tile.push_back(zero());
+  return tile;
+}
+
+Values AMXUnit::load(Value out, Value row, Value column) {
+  Values tile;
+  for (int64_t i = 0; i < kTiles; ++i)
+    tile.push_back(loadTile(sums(), out, plus(row, i / 2 * kSide),
+                            plus(column, i % 2 * kSide)));
+  return tile;
+}
+
+void AMXUnit::store(Value out, Value row, Value column, int64_t i,
+                    Value register_) {
+  amx::TileStoreOp::create(
+      b, out, ValueRange{plus(row, i / 2 * kSide), plus(column, i % 2 * kSide)},
+      register_);
+}
+
+void AMXUnit::store(Value out, Value row, Value column, ValueRange tile) {
+  for (int64_t i = 0; i < kTiles; ++i)
+    store(out, row, column, i, tile[i]);
+}
+
+Values AMXUnit::loadFactors(const PairOperands &operands, Value row,
+                            Value column, Value term) {
+  auto factors = amx::TileType::get({kSide, 2 * kSide}, b.getBF16Type());
+  auto pairs = amx::TileType::get({kSide, kSide}, b.getI32Type());
+  Value left = b.createOrFold<arith::MulIOp>(term, index(2));
+  Values loaded;
+  for (int64_t r = 0; r < rows; r += kSide)
+    loaded.push_back(loadTile(factors, operands.x, plus(row, r), left));
+  for (int64_t c = 0; c < columns; c += kSide) {
+    Value y = loadTile(pairs, operands.y, term, plus(column, c));
+    // The same register: a pair is 32 bits.
+    loaded.push_back(
+        UnrealizedConversionCastOp::create(b, factors, y).getResult(0));
+  }
+  return loaded;
+}
+
+Value AMXUnit::multiply(ValueRange factors, int64_t i, Value sum) {
+  return amx::TileMulFOp::create(b, sums(), factors[i / 2], factors[2 + i % 2],
+                                 sum);
+}
+
+Values AMXUnit::step(const PairOperands &operands, Value row, Value column,
+                     Value term, ValueRange tile) {
+  Values factors = loadFactors(operands, row, column, term), next;
+  for (int64_t i = 0; i < kTiles; ++i)
+    next.push_back(multiply(factors, i, tile[i]));
+  return next;
+}
+
+//===----------------------------------------------------------------------===//
+// Vectors
+//===----------------------------------------------------------------------===//
+
+VectorUnit::VectorUnit(ImplicitLocOpBuilder &b, int64_t lanes, bool hasDot)
+    : PairUnit(b), lanes(lanes), hasDot(hasDot) {
+  rows = 8;
+  columns = 32;
+}
+
+VectorType VectorUnit::sums() {
+  return VectorType::get({lanes}, b.getF32Type());
+}
+
+Values VectorUnit::zeros() {
+  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(sums()));
+  return Values(rows * columns / lanes, zero);
+}
+
+Values VectorUnit::load(Value out, Value row, Value column) {
+  Values tile;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < columns; c += lanes)
+      tile.push_back(vector::LoadOp::create(
+          b, sums(), out, ValueRange{plus(row, r), plus(column, c)}));
+  return tile;
+}
+
+void VectorUnit::store(Value out, Value row, Value column, ValueRange tile) {
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < columns; c += lanes)
+      vector::StoreOp::create(b, tile[(r * columns + c) / lanes], out,
+                              ValueRange{plus(row, r), plus(column, c)});
+}
+
+Values VectorUnit::step(const PairOperands &operands, Value row, Value column,
+                        Value term, ValueRange tile) {
+  auto pairs = VectorType::get({lanes}, b.getI32Type());
+  Values y;
+  for (int64_t c = 0; c < columns; c += lanes)
+    y.push_back(vector::LoadOp::create(b, pairs, operands.y,
+                                       ValueRange{term, plus(column, c)}));
+  Value left = arith::MulIOp::create(b, term, index(2));
+  Values next;
+  for (int64_t r = 0; r < rows; ++r) {
+    Value x =
+        vector::LoadOp::create(b, VectorType::get({2}, b.getBF16Type()),
+                               operands.x, ValueRange{plus(row, r), left});
+    x = vector::BitCastOp::create(b, VectorType::get({1}, b.getI32Type()), x);
+    x = vector::BroadcastOp::create(
+        b, pairs, vector::ExtractOp::create(b, x, ArrayRef<int64_t>{0}));
+    for (auto [c, right] : llvm::enumerate(y))
+      next.push_back(multiply(x, right, tile[r * y.size() + c]));
+  }
+  return next;
+}
+
+Value VectorUnit::multiply(Value x, Value y, Value sum) {
+  if (hasDot) {
+    auto factors = VectorType::get({2 * lanes}, b.getBF16Type());
+    x = vector::BitCastOp::create(b, factors, x);
+    y = vector::BitCastOp::create(b, factors, y);
+    return x86vector::DotBF16Op::create(b, sums(), sum, x, y);
+  }
+  auto half = [&](Value pair, bool isHigh) -> Value {
+    Value bits = arith::ConstantOp::create(
+        b, DenseElementsAttr::get(
+               cast<VectorType>(pair.getType()),
+               b.getI32IntegerAttr(isHigh ? int32_t(0xffff0000) : 16)));
+    pair = isHigh ? arith::AndIOp::create(b, pair, bits).getResult()
+                  : arith::ShLIOp::create(b, pair, bits).getResult();
+    return vector::BitCastOp::create(b, sums(), pair);
+  };
+  for (bool isHigh : {false, true})
+    sum = math::FmaOp::create(b, half(x, isHigh), half(y, isHigh), sum);
+  return sum;
+}
