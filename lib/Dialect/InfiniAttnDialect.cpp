@@ -107,6 +107,13 @@ LogicalResult InfiniAttnDialect::verifyRegionResultAttribute(
 LogicalResult
 InfiniAttnDialect::verifyRegionArgAttribute(Operation *op, unsigned, unsigned,
                                             NamedAttribute attribute) {
+  if (attribute.getName() == kInPlaceAttr) {
+    if (isa<UnitAttr>(attribute.getValue()))
+      return success();
+    return op->emitOpError("expected ")
+           << kInPlaceAttr << " to be a unit attribute, got "
+           << attribute.getValue();
+  }
   if (attribute.getName() != kArgNameAttr)
     return op->emitOpError("got unknown argument attribute ")
            << attribute.getName();

@@ -78,6 +78,7 @@ static void addBufferization(OpPassManager &pm) {
   pm.addNestedPass<func::FuncOp>(bufferization::createBufferLoopHoistingPass());
   bufferization::buildBufferDeallocationPipeline(
       pm, bufferization::BufferDeallocationPipelineOptions());
+  pm.addPass(cpu::createInfiniAttnReturnInPlace());
   pm.addPass(createConvertBufferizationToMemRefPass());
   pm.addPass(cpu::createInfiniAttnCopiesToLinalg());
 }

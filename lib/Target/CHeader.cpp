@@ -184,6 +184,8 @@ public:
                function.getArgAttrOfType<StringAttr>(
                    index, InfiniAttnDialect::kArgNameAttr),
                index);
+      if (function.getArgAttr(index, InfiniAttnDialect::kInPlaceAttr))
+        argumentStream << " /* written */";
     }
     out << "\n/* " << comment(name) << " */\n";
     if (stores)
@@ -253,12 +255,16 @@ llvm::Expected<std::string> infini_attn::writeCHeader(ModuleOp module,
   std::string guard = "INFINI_" + StringRef(identifier(name)).upper() + "_H";
   out << "/* Compiled by infini-compile.\n"
          " *\n"
-         " * Arguments are never written. They must be row-major, of offset 0 "
-         "and strides\n"
-         " * like {s1 * s2, s2, 1}: a call with others fails as a check does, "
-         "and gives null\n"
-         " * pointers. Each result is a new row-major buffer, which the\n"
-         " * caller frees: free(results.result0.allocated). bf16 and f16 are\n"
+         " * Arguments are never written, but for those that say so. They must "
+         "be row-major,\n"
+         " * of offset 0 and strides like {s1 * s2, s2, 1}: a call with others "
+         "fails as a\n"
+         " * check does, and gives null pointers. A result is the buffer of an "
+         "argument that\n"
+         " * is written, if its `allocated` is that argument's, else a new "
+         "row-major buffer,\n"
+         " * which the caller frees: free(results.result0.allocated). bf16 and "
+         "f16 are\n"
          " * passed as their bits. A check of the inputs that failed is told "
          "by\n"
          " * infini_last_error(); the results are then not to be used.\n"

@@ -199,10 +199,12 @@ public:
   }
 
   void *data() { return words.data(); }
-  llvm::Expected<std::vector<Array>> take() const;
+  /// The results of a call with these arguments.
+  llvm::Expected<std::vector<Array>> take(ArrayRef<Array> arguments) const;
 
 private:
-  static Array takeTensor(const Parameter &result, const int64_t *descriptor);
+  static Array takeTensor(const Parameter &result, const int64_t *descriptor,
+                          ArrayRef<Array> arguments);
 
   ArrayRef<Parameter> parameters;
   SmallVector<size_t> offsets; // in bytes
@@ -210,8 +212,10 @@ private:
 };
 } // namespace
 
-/// The row-major array that a result descriptor owns.
-Array Results::takeTensor(const Parameter &result, const int64_t *descriptor) {
+/// The row-major array that a result descriptor owns, or the argument that was
+/// changed in place.
+Array Results::takeTensor(const Parameter &result, const int64_t *descriptor,
+                          ArrayRef<Array> arguments) {
   Array array;
   array.type = result.type;
   size_t rank = result.shape.size();
@@ -219,18 +223,24 @@ Array Results::takeTensor(const Parameter &result, const int64_t *descriptor) {
   char *allocated = reinterpret_cast<char *>(descriptor[0]);
   char *begin = reinterpret_cast<char *>(descriptor[1]) +
                 descriptor[2] * infini::sizeOf(result.type);
+  for (const Array &argument : arguments)
+    if (allocated && argument.data.get() == allocated) {
+      array.data = std::shared_ptr<char>(argument.data, begin);
+      return array;
+    }
   array.data = std::shared_ptr<char>(
       begin, [allocated](char *) { std::free(allocated); });
   return array;
 }
 
-llvm::Expected<std::vector<Array>> Results::take() const {
+llvm::Expected<std::vector<Array>>
+Results::take(ArrayRef<Array> arguments) const {
   std::vector<Array> arrays;
   for (auto [result, offset] : llvm::zip(parameters, offsets)) {
     const char *at = reinterpret_cast<const char *>(words.data()) + offset;
     if (!result.isScalar) {
       arrays.push_back(
-          takeTensor(result, reinterpret_cast<const int64_t *>(at)));
+          takeTensor(result, reinterpret_cast<const int64_t *>(at), arguments));
       continue;
     }
     llvm::Expected<Array> scalar = Array::create(result.type, {});
@@ -290,7 +300,7 @@ llvm::Expected<std::vector<Array>> Session::call(StringRef function,
   entry->toPtr<void(void **)>()(slots.data());
 
   // Before a failed check is told: the arrays free what was returned.
-  llvm::Expected<std::vector<Array>> arrays = results.take();
+  llvm::Expected<std::vector<Array>> arrays = results.take(arguments);
   if (!arrays)
     return arrays.takeError();
   if (const char *message = infini_last_error())

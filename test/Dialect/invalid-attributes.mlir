@@ -46,3 +46,8 @@ func.func @f(%a: tensor<2x4x9x6xf32>, %gate: tensor<4xf32>) {
       : tensor<2x4x9x6xf32>, tensor<2x4x9x6xf32>, tensor<4xf32> -> tensor<2x4x9x6xf32>
   return
 }
+
+// -----
+
+// expected-error @below {{'func.func' op expected infini_attn.in_place to be a unit attribute, got true}}
+func.func private @f(tensor<4xf32> {infini_attn.in_place = true})

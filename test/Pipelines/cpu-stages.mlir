@@ -20,6 +20,7 @@
 // CHECK: one-shot-bufferize{{.*}}bufferize-function-boundaries=true
 // CHECK: infini-attn-separate-results
 // CHECK: ownership-based-buffer-deallocation
+// CHECK: infini-attn-return-in-place
 // CHECK: scf-forall-to-parallel
 // CHECK: infini-attn-outline-thin-products{vector-bits=512}
 // CHECK: infini-attn-pair-products{unit=fma vector-bits=512}

@@ -50,6 +50,7 @@ constexpr const char *kPipelines[] = {
     "infini-attn-fuse-elementwise",
     "infini-attn-prepare-entry",
     "infini-attn-separate-results",
+    "infini-attn-return-in-place",
     "infini-attn-guard-lookups",
     "infini-attn-guard-divisions",
     "infini-attn-guard-extents",

@@ -60,8 +60,8 @@ def as_descriptor(array):
     return result
 
 
-def from_descriptor(source, dtype):
-    """A copy of a returned memref; its memory is freed."""
+def from_descriptor(source, dtype, kept=()):
+    """A copy of a returned memref; its memory is freed, unless it is one of the addresses that are kept."""
     shape, strides = tuple(source.sizes), tuple(source.strides)
     array = np.zeros(shape, dtype)
     if array.size:
@@ -69,7 +69,8 @@ def from_descriptor(source, dtype):
         if any(have != want for have, want, size in zip(strides, expected, shape) if size > 1):
             raise ValueError(f"expected an identity layout, got strides {strides} for shape {shape}")
         ctypes.memmove(array.ctypes.data, source.aligned + source.offset * array.itemsize, array.nbytes)
-    free(source.allocated)
+    if source.allocated not in kept:
+        free(source.allocated)
     return array
 
 
@@ -105,7 +106,8 @@ class Library:
         out = type("Results", (ctypes.Structure,), {"_fields_": [
             (f"result{i}", descriptor(rank)) for i, (rank, _) in enumerate(results)]})()
         getattr(self.library, f"_mlir_ciface_{name}")(ctypes.byref(out), *passed)
-        copies = [from_descriptor(getattr(out, f"result{i}"), dtype) for i, (_, dtype) in enumerate(results)]
+        addresses = {x.ctypes.data for x in arrays if not isinstance(x, int)}  # those that are changed in place come back
+        copies = [from_descriptor(getattr(out, f"result{i}"), dtype, addresses) for i, (_, dtype) in enumerate(results)]
         error = self.last_error()
         if error:
             raise CheckFailed(error.decode())

@@ -62,6 +62,11 @@ def call(library, program, arguments, name=None):
     """One call of a program's function (or of another function of its type), with conversion to and from element types."""
     given = [encode(arguments[key], program.dtype) if programs.TYPES[key].endswith("a") else arguments[key]
              for key in programs.operands(program)]
+    return call_encoded(library, program, given, name)
+
+
+def call_encoded(library, program, given, name=None):
+    """The same with arguments that are of their element types already, in order."""
     kinds = [(key, shape.count("x"), shape.split("x")[-1]) for key, shape in programs.RESULTS[program.op]]
     types = [(rank, BITS[program.dtype] if element == "a" else "int64" if element == "i64" else "float32")
              for _, rank, element in kinds]

@@ -4,11 +4,12 @@ import platform
 import numpy as np
 import pytest
 
+import conftest
 import programs
 from cases import OPERANDS, Program
 from checking import assert_close, assert_same_bits
 from conftest import call
-from element_types import rounded
+from element_types import decode, encode, rounded
 from sample import STEP, rows, sample, stream
 from test_stream import flushed, whole
 
@@ -171,3 +172,25 @@ def test_stream(program, build, monkeypatch):
     for name, (value, bound) in programs.expected(whole(program), one_call).items():
         got = streamed["o"] if name == "o" else flushed(streamed)[name]
         assert_close(name, got, value, bound + 2.0 ** -23 * np.abs(value))
+
+
+@pytest.mark.parametrize("program", STEP, ids=lambda p: f"{p.rule}-{p.dtype}")
+def test_state_in_place(program, build, run):
+    """A step whose state may be changed in place gives the same bits, in the caller's buffers, and touches no other argument."""
+    text = programs.text(program)
+    for name in programs.STATE_NAMES[:-1]:
+        kind = programs.tensor(programs.TYPES[name], program)
+        assert f"%{name}: {kind}" in text
+        text = text.replace(f"%{name}: {kind}", f"%{name}: {kind} {{infini_attn.in_place}}", 1)
+    library = build(text)
+    arguments = sample(program, batch=2, tokens=7, lengths=[7, 3])
+    expected, before = run(program, arguments), {name: x.copy() for name, x in arguments.items()}
+    given = [encode(arguments[key], program.dtype) if programs.TYPES[key].endswith("a") else arguments[key]
+             for key in programs.operands(program)]
+    results = conftest.call_encoded(library, program, given)
+    for name in expected:
+        assert_same_bits(name, expected[name], results[name])
+    for name, x in zip(programs.operands(program), given):
+        is_state = name in programs.STATE_NAMES[:-1]
+        x = decode(x, program.dtype) if programs.TYPES[name].endswith("a") else x
+        assert_same_bits(name, x, results[name] if is_state else before[name])

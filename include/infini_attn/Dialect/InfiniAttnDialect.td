@@ -49,6 +49,10 @@ def InfiniAttnDialect : Dialect {
     /// Name of the function argument attribute by which tools bind files and
     /// weights to arguments.
     static constexpr ::llvm::StringLiteral kArgNameAttr = "infini_attn.name";
+    /// Unit attribute of a function argument that compiled code may change: a
+    /// result that is its new value is the caller's own buffer, no copy of it.
+    static constexpr ::llvm::StringLiteral kInPlaceAttr =
+        "infini_attn.in_place";
     /// Unit attribute of a function whose callers have divided the work among
     /// threads: nothing in it becomes a parallel loop.
     static constexpr ::llvm::StringLiteral kSequentialAttr =

@@ -43,8 +43,10 @@ struct PrepareEntry
         function.removeArgAttr(
             index,
             StringAttr::get(&getContext(), InfiniAttnDialect::kArgNameAttr));
+        bool isInPlace = function.getArgAttr(
+                             index, InfiniAttnDialect::kInPlaceAttr) != nullptr;
         if (isa<TensorType>(type) && !function.getArgAttr(index, writable))
-          function.setArgAttr(index, writable, b.getBoolAttr(false));
+          function.setArgAttr(index, writable, b.getBoolAttr(isInPlace));
       }
     }
   }

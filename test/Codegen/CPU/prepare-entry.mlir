@@ -1,8 +1,9 @@
 // RUN: infini-opt %s --infini-attn-prepare-entry | FileCheck %s
 
-// CHECK: func.func @entry(%{{.*}}: tensor<4xf32> {bufferization.writable = false}, %{{.*}}: tensor<4xf32> {bufferization.writable = true}, %{{.*}}: i64)
+// CHECK: func.func @entry(%{{.*}}: tensor<4xf32> {bufferization.writable = false}, %{{.*}}: tensor<4xf32> {bufferization.writable = true}, %{{.*}}: i64,
+// CHECK-SAME: %{{.*}}: tensor<4xf32> {bufferization.writable = true, infini_attn.in_place})
 // CHECK-SAME: attributes {llvm.emit_c_interface}
-func.func @entry(%x: tensor<4xf32> {infini_attn.name = "x"}, %y: tensor<4xf32> {bufferization.writable = true}, %n: i64) {
+func.func @entry(%x: tensor<4xf32> {infini_attn.name = "x"}, %y: tensor<4xf32> {bufferization.writable = true}, %n: i64, %m: tensor<4xf32> {infini_attn.in_place}) {
   return
 }
 

@@ -15,9 +15,9 @@ def InfiniAttnPrepareEntry : Pass<"infini-attn-prepare-entry", "::mlir::ModuleOp
   let summary = "give public functions the calling convention of compiled code";
   let description = [{
     A public function gets a C wrapper (`llvm.emit_c_interface`), and its tensor
-    arguments are marked as never written, unless they say otherwise: compiled
-    code leaves its inputs as they were and returns fresh buffers. Names of
-    arguments (`infini_attn.name`) are dropped.
+    arguments are marked as never written, unless they are `infini_attn.in_place`
+    or say otherwise: compiled code leaves its inputs as they were and returns
+    fresh buffers. Names of arguments (`infini_attn.name`) are dropped.
 
         func.func @f(%x: tensor<4xf32>)
         =>
@@ -42,6 +42,27 @@ def InfiniAttnSeparateResults
     Requires: buffers, before their deallocation. Ensures: results are the same
     bits; results of a function that may overlap are the function's arguments
     only, which deallocation copies.
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect"];
+}
+
+def InfiniAttnReturnInPlace
+    : Pass<"infini-attn-return-in-place", "::mlir::ModuleOp"> {
+  let summary = "return buffers of the caller that were changed in place";
+  let description = [{
+    Deallocation copies an argument that is returned, since the caller frees
+    results. An argument that is `infini_attn.in_place` is returned itself: its
+    new value was written where it lies, and a copy of the state of a decode
+    step would cost several times the step.
+
+        func.func @f(%m: memref<4xf32> {infini_attn.in_place}) -> memref<4xf32> {
+          ...
+          %copy = bufferization.clone %m; return %copy
+        =>
+          return %m
+
+    Requires: buffers, after their deallocation. Ensures: results are the same
+    bits; the attribute is gone.
   }];
   let dependentDialects = ["::mlir::bufferization::BufferizationDialect"];
 }
