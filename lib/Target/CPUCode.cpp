@@ -97,9 +97,17 @@ infini_attn::translateForCPU(ModuleOp module, llvm::LLVMContext &context,
   llvm::TargetMachine &machine = target.machine();
   llvmModule->setDataLayout(machine.createDataLayout());
   llvmModule->setTargetTriple(machine.getTargetTriple());
+  // LLVM schedules for CPUs without AVX otherwise: more loads at a time than
+  // there are registers, where all 16 are in a tile (315 ms instead of 210).
+  StringRef tuning =
+      machine.getTargetCPU() == "x86-64" && target.kind().vectorBits == 256
+          ? "x86-64-v3"
+          : "";
   for (llvm::Function &function : *llvmModule)
     if (!function.isDeclaration()) {
       function.addFnAttr("target-cpu", machine.getTargetCPU());
+      if (!tuning.empty())
+        function.addFnAttr("tune-cpu", tuning);
       function.addFnAttr("target-features", machine.getTargetFeatureString());
       if (target.kind().vectorBits == 512)
         function.addFnAttr("prefer-vector-width", "512");
