@@ -26,6 +26,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -66,6 +67,7 @@ private:
   void emitColumns(Value rowFrom, Value rowTo);
   void emitRows(Value rowFrom, Value rowTo, Value column, int64_t columns,
                 Value mask);
+  Accumulators addStart(const RegisterTile &tile, Accumulators sums);
   Accumulators emitStart(const RegisterTile &tile, size_t i, OpOperand &init);
   RegisterTile makeRows(Value row, int64_t rows);
   Value maskFrom(Value column);
@@ -319,6 +321,38 @@ Accumulators LoopEmitter::emitStart(const RegisterTile &tile, size_t i,
   return Accumulators(branch.getResults());
 }
 
+/// \p sums and what a tile begins with.
+Accumulators LoopEmitter::addStart(const RegisterTile &tile,
+                                   Accumulators sums) {
+  OpOperand &init = op.getDpsInitsMutable()[0];
+  linalg::FillOp fill = plan.fills[0];
+  Value condition = plan.conditions[0];
+  bool isZero = fill && matchPattern(fill.value(), m_AnyZeroFloat());
+  if (isZero && !condition)
+    return sums;
+  auto added = [&](bool isFilled) {
+    Accumulators totals;
+    auto sum = sums.begin();
+    for (Value r : tile.rowIndex)
+      for (Value c : tile.columnIndex) {
+        Value start = isFilled ? payload.toVector(fill.value())
+                               : payload.load(init, r, c, tile.mask);
+        totals.push_back(arith::AddFOp::create(b, start, *sum++));
+      }
+    return totals;
+  };
+  if (!condition)
+    return added(/*isFilled=*/static_cast<bool>(fill));
+  auto branch = scf::IfOp::create(b, ValueRange(sums).getTypes(), condition,
+                                  /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  scf::YieldOp::create(b, isZero ? sums : added(/*isFilled=*/true));
+  b.setInsertionPointToStart(branch.elseBlock());
+  scf::YieldOp::create(b, added(/*isFilled=*/false));
+  return Accumulators(branch.getResults());
+}
+
 void LoopEmitter::emitTile(Value row, int64_t rows, Value column,
                            int64_t columns, Value mask) {
   RegisterTile tile = makeRows(row, rows);
@@ -327,12 +361,22 @@ void LoopEmitter::emitTile(Value row, int64_t rows, Value column,
     tile.columnIndex.push_back(
         arith::AddIOp::create(b, column, constant(c * plan.lanes)));
 
-  Accumulators accumulators;
-  for (auto [i, init] : llvm::enumerate(op.getDpsInitsMutable()))
-    llvm::append_range(accumulators, emitStart(tile, i, init));
-
   SmallVector<unsigned> reductions;
   op.getReductionDims(reductions);
+  // A sum begins with 0, and what was there is added at the end: the sum of
+  // many tiles is rounded once a tile then, not once a term.
+  bool isSum = !reductions.empty() && op.getNumDpsInits() == 1 &&
+               isa_and_nonnull<arith::AddFOp>(getCombiner(op, 0).first);
+  Accumulators accumulators;
+  for (auto [i, init] : llvm::enumerate(op.getDpsInitsMutable()))
+    if (isSum)
+      accumulators.assign(
+          rows * columns,
+          arith::ConstantOp::create(b, b.getZeroAttr(payload.vectorOf(
+                                           getElementTypeOrSelf(init.get())))));
+    else
+      llvm::append_range(accumulators, emitStart(tile, i, init));
+
   if (reductions.empty() && plan.rowDim && rows == plan.lanes)
     emitTransposedPrefetch(tile);
   // An output that the payload does not read is written by the last iteration;
@@ -361,6 +405,8 @@ void LoopEmitter::emitTile(Value row, int64_t rows, Value column,
                        return next;
                      });
 
+  if (isSum)
+    accumulators = addStart(tile, accumulators);
   size_t i = 0;
   for (OpOperand &init : op.getDpsInitsMutable())
     for (Value r : tile.rowIndex)

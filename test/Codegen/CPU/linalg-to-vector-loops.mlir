@@ -15,7 +15,7 @@
 // CHECK: %[[OUT:.*]] = memref.reinterpret_cast %arg2 to offset: [0], sizes: [%[[COUNT]]], strides: [1] : memref<?x48xf32> to memref<?xf32>
 // CHECK: scf.parallel
 // CHECK: scf.for {{.*}} step %c8
-// CHECK-COUNT-24: vector.load %[[OUT]]
+// CHECK-NOT: vector.load %[[OUT]]
 // CHECK: scf.for %[[K:[^ ]*]] = {{.*}} iter_args({{(%[^=]*= [^,]*, ){23}[^,]*}}) ->
 // Once a line of 64 bytes, what the next tile reads of 8 rows.
 // CHECK: %[[REST:.*]] = arith.remui %[[K]], %c16
@@ -23,7 +23,9 @@
 // CHECK: scf.if %[[IS_LINE]]
 // CHECK-COUNT-8: memref.prefetch
 // CHECK-COUNT-24: math.fma
+// What was there is added to the sum of this tile's terms.
 // CHECK-NOT: memref.prefetch
+// CHECK-COUNT-24: arith.addf
 // CHECK-COUNT-24: vector.store %{{.*}}, %[[OUT]]
 // A row by itself, by the same operations.
 // CHECK: scf.for
@@ -175,10 +177,10 @@ func.func @nested(%out: memref<8x?x16xf32>, %value: f32) {
 // A product into elements that are no neighbours has the same tile; its lanes
 // are stored one by one, those past the end to the last element, before it.
 // CHECK-LABEL: @apart
+// CHECK: math.fma
 // CHECK: %[[NEXT:.*]] = arith.addi %{{.*}}, %c15
 // CHECK: %[[CLAMPED:.*]] = arith.minui %[[NEXT]], %c19
 // CHECK: %[[PLACE:.*]] = arith.muli %[[CLAMPED]], %c2
-// CHECK: math.fma
 // CHECK: %[[LANE:.*]] = vector.extract %[[SUM:.*]][15]
 // CHECK: memref.store %[[LANE]], %{{.*}}[%[[PLACE]]]
 // CHECK: vector.extract %[[SUM]][0]
@@ -253,15 +255,16 @@ func.func @fill_then_contract(%lhs: memref<8x4xf32>, %rhs: memref<4x16xf32>) -> 
 
 // -----
 
-// A fill under a condition decides what the accumulators begin with.
+// A fill under a condition decides what the sum is added to.
 // CHECK-LABEL: @fill_under_condition
 // CHECK-SAME: %[[CONDITION:[a-z0-9]*]]: i1
 // CHECK: %[[OUT:.*]] = memref.reinterpret_cast %arg2
-// CHECK: %[[START:.*]]:8 = scf.if %[[CONDITION]]
-// CHECK-NEXT: scf.yield %cst
+// CHECK: %[[SUM:.*]]:8 = scf.for {{.*}} iter_args(%{{.*}} = %cst
+// CHECK: scf.if %[[CONDITION]]
+// CHECK-NEXT: scf.yield %[[SUM]]#0
 // CHECK-NEXT: else
 // CHECK: vector.load %[[OUT]]
-// CHECK: scf.for {{.*}} iter_args(%{{.*}} = %[[START]]#0
+// CHECK-NEXT: arith.addf
 func.func @fill_under_condition(%lhs: memref<8x4xf32>, %rhs: memref<4x16xf32>, %out: memref<8x16xf32>, %condition: i1) {
   %zero = arith.constant 0.0 : f32
   scf.if %condition {
