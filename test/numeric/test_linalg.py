@@ -197,3 +197,14 @@ def test_product_of_integers(product, integer_library):
             want[..., ::2] = value
         result, = integer_library.call(name, [x, y, old], [(len(output), INTEGERS[dtype])])
         np.testing.assert_array_equal(result, want)
+
+
+def test_exp_everywhere(library):
+    """exp of f32 over its whole range: 2 units in the last place, and what is infinite, 0 or no number stays so."""
+    x = np.linspace(-87, 88, 200_001, dtype=np.float32)
+    result, = library.call("exp0_f32", [x[None]], [(2, np.float32)])
+    value = np.exp(x.astype(np.float64))
+    assert_close("exp", result[0], value, tolerances.FUNCTION * value)
+    x = np.array([0, -0.0, 89, 1e30, np.inf, -104.1, -1e30, -np.inf, np.nan], np.float32)
+    result, = library.call("exp0_f32", [x[None]], [(2, np.float32)])
+    np.testing.assert_array_equal(result[0], np.float32([1, 1, np.inf, np.inf, np.inf, 0, 0, 0, np.nan]))

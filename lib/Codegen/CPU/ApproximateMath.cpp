@@ -111,6 +111,70 @@ struct ReduceAndApproximate : public OpRewritePattern<Op> {
   }
 };
 
+/// Whether \p type is a register of AVX-512, which alone has vscalefps here.
+static bool isWholeRegister(Type type) {
+  auto vector = dyn_cast<VectorType>(type);
+  return vector && vector.getRank() == 1 && vector.getNumElements() == 16 &&
+         vector.getElementType().isF32();
+}
+
+static Value callAVX512(ImplicitLocOpBuilder &b, StringRef name, Type type,
+                        ValueRange operands) {
+  return LLVM::CallIntrinsicOp::create(b, type, b.getStringAttr(name), operands)
+      .getResult(0);
+}
+
+static Value llvmConstant(ImplicitLocOpBuilder &b, unsigned bits,
+                          int64_t value) {
+  return LLVM::ConstantOp::create(b, b.getIntegerType(bits), value);
+}
+
+/// x 2^floor(n) by vscalefps: all lanes, in the rounding mode of the thread.
+static Value scale(ImplicitLocOpBuilder &b, Value x, Value n) {
+  Arithmetic a{b, x.getType()};
+  return callAVX512(
+      b, "llvm.x86.avx512.mask.scalef.ps.512", x.getType(),
+      {x, n, a.f32(0), llvmConstant(b, 16, -1), llvmConstant(b, 32, 4)});
+}
+
+/// e^x = 2^n p(r) of f32, with n = round(x / ln 2) and r = x - n ln 2 in two
+/// parts (Cody and Waite), |r| <= 0.35: two thirds of the instructions of the
+/// form for any CPU. The coefficients of p past 1 + r are those of Cephes.
+struct ScaledExp : public OpRewritePattern<math::ExpOp> {
+  ScaledExp(MLIRContext *context)
+      : OpRewritePattern(context, PatternBenefit(2)) {}
+
+  LogicalResult matchAndRewrite(math::ExpOp op,
+                                PatternRewriter &rewriter) const final {
+    Value x = op.getOperand();
+    if (!isWholeRegister(x.getType()))
+      return rewriter.notifyMatchFailure(op, "expected 16 f32");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Arithmetic a{b, x.getType()};
+    // Infinite x, too, have a finite r: past these bounds e^x is 0 or infinite.
+    // A NaN fails the comparisons and stays.
+    using arith::CmpFPredicate;
+    for (auto [predicate, bound] :
+         {std::pair{CmpFPredicate::OGT, -104.0}, {CmpFPredicate::OLT, 89.0}}) {
+      Value limit = a.f32(bound);
+      Value isPast = arith::CmpFOp::create(b, predicate, limit, x);
+      x = arith::SelectOp::create(b, isPast, limit, x);
+    }
+    Value magic = a.f32(12582912.0); // 1.5 * 2^23: rounds to an integer
+    Value n = arith::SubFOp::create(
+        b, a.fma(x, a.f32(1.4426950408889634), magic), magic);
+    Value r = a.fma(n, a.f32(-0.693359375), x);
+    r = a.fma(n, a.f32(2.12194440e-4), r);
+    Value p = a.f32(1.9875691500e-4);
+    for (double coefficient :
+         {1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1,
+          5.0000001201e-1, 1.0, 1.0})
+      p = a.fma(p, r, a.f32(coefficient));
+    rewriter.replaceOp(op, scale(b, p, n));
+    return success();
+  }
+};
+
 /// 2^x = 2^n p(r) of f32, with an integer n and x = n + r. The coefficients of
 /// p after the constant 1 have the smallest largest relative error.
 struct ApproximateExp2 : public OpRewritePattern<math::Exp2Op> {
@@ -126,10 +190,7 @@ struct ApproximateExp2 : public OpRewritePattern<math::Exp2Op> {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     bool isRough =
         bitEnumContainsAny(op.getFastmath(), arith::FastMathFlags::afn);
-    auto vector = dyn_cast<VectorType>(type);
-    bool isWhole =
-        vector && vector.getRank() == 1 && vector.getNumElements() == 16;
-    rewriter.replaceOp(op, hasScale && isWhole
+    rewriter.replaceOp(op, hasScale && isWholeRegister(type)
                                ? scaled(b, op.getOperand(), isRough)
                                : shifted(b, op.getOperand(), isRough));
     return success();
@@ -143,21 +204,12 @@ struct ApproximateExp2 : public OpRewritePattern<math::Exp2Op> {
         0.6931513118046262, 0.24016445015490387, 0.0557999131042016,
         0.009017030321968466, 0.0018671300700485115};
     Arithmetic a{b, x.getType()};
-    auto scalar = [&](unsigned bits, int64_t value) -> Value {
-      return LLVM::ConstantOp::create(b, b.getIntegerType(bits), value);
-    };
-    auto call = [&](StringRef name, ValueRange operands) {
-      return LLVM::CallIntrinsicOp::create(b, x.getType(),
-                                           b.getStringAttr(name), operands)
-          .getResult(0);
-    };
     // x - floor(x), no exceptions; all lanes; the rounding mode of the thread
-    Value all = scalar(16, -1), mode = scalar(32, 4);
-    Value r = call("llvm.x86.avx512.mask.reduce.ps.512",
-                   {x, scalar(32, 9), a.f32(0), all, mode});
+    Value r = callAVX512(b, "llvm.x86.avx512.mask.reduce.ps.512", x.getType(),
+                         {x, llvmConstant(b, 32, 9), a.f32(0),
+                          llvmConstant(b, 16, -1), llvmConstant(b, 32, 4)});
     Value p = polynomial(a, r, isRough ? ArrayRef(kThird) : ArrayRef(kFifth));
-    return call("llvm.x86.avx512.mask.scalef.ps.512",
-                {p, x, a.f32(0), all, mode});
+    return scale(b, p, x);
   }
 
   /// By integers, with |r| <= 1/2: arithmetic that every vector unit has.
@@ -210,6 +262,8 @@ struct ApproximateMath
                  ReduceAndApproximate<math::CosOp, 1>>(&getContext(),
                                                        PatternBenefit(2));
     patterns.add<ApproximateExp2>(&getContext(), hasScale);
+    if (hasScale)
+      patterns.add<ScaledExp>(&getContext());
     auto isFunction = [](StringRef name) {
       // exp2, sin and cos are ours; square roots are instructions.
       return name != math::Exp2Op::getOperationName() &&

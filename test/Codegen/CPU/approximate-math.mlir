@@ -14,6 +14,29 @@ func.func @vector(%x: vector<16xf32>) -> (vector<16xf32>, vector<16xf32>, vector
   return %4, %1, %2, %3 : vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>
 }
 
+// e^x of a register of AVX-512: what is past the bounds of f32 clamped, a NaN
+// not; n rounded by a large number, seven products for the polynomial.
+// SCALE-LABEL: @exponential
+// SCALE-SAME: %[[X:.*]]: vector<16xf32>
+// SCALE: %[[IS_BELOW:.*]] = arith.cmpf ogt, %{{.*}}, %[[X]]
+// SCALE: %[[ABOVE:.*]] = arith.select %[[IS_BELOW]], %{{.*}}, %[[X]]
+// SCALE: %[[IS_ABOVE:.*]] = arith.cmpf olt, %{{.*}}, %[[ABOVE]]
+// SCALE: %[[Y:.*]] = arith.select %[[IS_ABOVE]]
+// SCALE: %[[SUM:.*]] = math.fma %[[Y]]
+// SCALE: %[[N:.*]] = arith.subf %[[SUM]]
+// SCALE-COUNT-9: math.fma
+// SCALE-NOT: math.fma
+// SCALE: llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.ps.512"(%{{.*}}, %[[N]],
+// SCALE-NOT: math.
+// SCALE: return
+// CHECK-LABEL: @exponential
+// CHECK-NOT: llvm.
+// CHECK: return
+func.func @exponential(%x: vector<16xf32>) -> vector<16xf32> {
+  %0 = math.exp %x : vector<16xf32>
+  return %0 : vector<16xf32>
+}
+
 // A scalar goes through the same polynomial.
 // CHECK-LABEL: @scalar
 // CHECK: math.roundeven %{{.*}} : f32

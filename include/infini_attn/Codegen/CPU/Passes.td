@@ -359,13 +359,15 @@ def InfiniAttnApproximateMath : Pass<"infini-attn-approximate-math"> {
     where it has the flag `afn`, of degree 3 (relative error 1.1e-4), enough for
     what is then rounded to bf16. It is 0 below -127, and 2^0 is exactly 1.
 
+    With `has-scale`, `math.exp` of 16 f32 is 2^n p(r), too, with r = x - n ln 2.
+
     Requires: nothing. Ensures: no call of a scalar function is left in a loop.
     Results change in the last bits (exp: 1 ulp; sin, cos: 2 ulp below 8192);
     sin and cos of a finite angle, whatever its size, lie from -1 to 1.
   }];
   let options = [
     Option<"hasScale", "has-scale", "bool", "false",
-           "2^x by the instructions of AVX-512 that take n from x">
+           "2^x and e^x by the instructions of AVX-512 that multiply by 2^n">
   ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
