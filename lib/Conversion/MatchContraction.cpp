@@ -11,7 +11,7 @@
 using namespace mlir;
 using namespace mlir::infini_attn;
 
-/// Whether \p op adds the product of its two inputs, widened from bf16, to f32.
+/// Whether \p op adds the product of its two inputs, widened or f32, to f32.
 static bool isSumOfProducts(linalg::LinalgOp op) {
   if (!op.hasPureTensorSemantics() || op.getNumDpsInputs() != 2 ||
       op.getNumDpsInits() != 1 ||
@@ -29,10 +29,11 @@ static bool isSumOfProducts(linalg::LinalgOp op) {
       product ? product.getDefiningOp<arith::MulFOp>() : arith::MulFOp();
   if (!multiply)
     return false;
-  auto inputOf = [&](Value factor) -> Value {
+  auto inputOf = [&](Value factor) {
     auto extend = factor.getDefiningOp<arith::ExtFOp>();
-    return extend && extend.getIn().getType().isBF16() ? extend.getIn()
-                                                       : Value();
+    Value input = extend ? extend.getIn() : factor;
+    Type type = input.getType();
+    return type.isF32() || type.isF16() || type.isBF16() ? input : Value();
   };
   Value first = inputOf(multiply.getLhs()), second = inputOf(multiply.getRhs());
   auto isPair = [&](Value x, Value y) {
@@ -41,7 +42,8 @@ static bool isSumOfProducts(linalg::LinalgOp op) {
   return isPair(first, second) || isPair(second, first);
 }
 
-std::optional<Contraction> infini_attn::matchContraction(linalg::LinalgOp op) {
+std::optional<Contraction> infini_attn::matchContraction(linalg::LinalgOp op,
+                                                         bool bf16Pairs) {
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   if (!isSumOfProducts(op) || maps[2].getNumResults() < 2 ||
       !llvm::all_of(maps,
@@ -69,9 +71,14 @@ std::optional<Contraction> infini_attn::matchContraction(linalg::LinalgOp op) {
                : found.terms)
         .push_back(loop);
   }
+  found.inPairs = bf16Pairs && llvm::all_of(op.getDpsInputs(), [](Value x) {
+                    return getElementTypeOrSelf(x).isBF16();
+                  });
   SmallVector<int64_t> ranges = op.getStaticLoopRanges();
   auto isSmall = [&](unsigned loop) {
-    return !ShapedType::isDynamic(ranges[loop]) && ranges[loop] < kPairTile;
+    int64_t least =
+        llvm::is_contained(found.rows, loop) ? found.leastRows() : kPairTile;
+    return !ShapedType::isDynamic(ranges[loop]) && ranges[loop] < least;
   };
   // The innermost of each kind that fills a tile.
   auto take = [&](SmallVector<unsigned> &loops, AffineMap map, unsigned &loop) {

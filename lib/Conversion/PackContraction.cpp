@@ -17,17 +17,20 @@ using namespace mlir::infini_attn;
 using Sizes = SmallVector<OpFoldResult>;
 using Values = SmallVector<Value>;
 
-/// batch x columns x panels x pairs x kPairTile, with zeros past the end.
+/// batch x columns x panels x depth x panelWidth; pairs have zeros past the
+/// last term and column, f32 has anything past the last column.
 Value TiledContraction::packedRight() {
   SmallVector<unsigned> outer =
       llvm::to_vector(llvm::concat<const unsigned>(c.batch, c.columns));
   Sizes counts;
   for (unsigned loop : outer)
     counts.push_back(extents[loop]);
-  counts.push_back(b.ceilDiv(extents[c.column], kPairTile));
+  counts.push_back(b.ceilDiv(extents[c.column], panelWidth));
+  OpFoldResult width = b.getIndexAttr(panelWidth);
   Sizes shape = counts;
-  shape.append({pairs, b.getIndexAttr(kPairTile)});
-  Value packed = tensor::EmptyOp::create(b, shape, b.getI32Type());
+  shape.append({depth, width});
+  Type element = c.inPairs ? Type(b.getI32Type()) : Type(b.getF32Type());
+  Value packed = tensor::EmptyOp::create(b, shape, element);
   auto forall = scf::ForallOp::create(b, counts, packed, std::nullopt);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(forall.getBody());
@@ -40,38 +43,48 @@ Value TiledContraction::packedRight() {
       box.from[outer[i]] = index;
   }
   offsets.append(2, b.getIndexAttr(0));
-  sizes.append({pairs, b.getIndexAttr(kPairTile)});
-  OpFoldResult tile = b.getIndexAttr(kPairTile);
-  Value from = times(offsets[counts.size() - 1], tile);
+  sizes.append({depth, width});
+  Value from = times(offsets[counts.size() - 1], width);
   box.from[c.column] = from;
-  box.size[c.column] = upTo(tile, extents[c.column], from);
+  box.size[c.column] = upTo(width, extents[c.column], from);
   box.size[c.term] = extents[c.term];
   auto type = RankedTensorType::get(
-      decomposeMixedValues(Sizes{pairs, tile}).first, b.getI32Type());
+      decomposeMixedValues(Sizes{depth, width}).first, element);
   Value panel = tensor::ExtractSliceOp::create(
       b, type, forall.getRegionIterArgs()[0], offsets, sizes, strides);
-  OpFoldResult part = b.floorDiv(termTiles, 2);
-  panel =
-      nest(c.terms, box, panel, [&](Value number, ValueRange args) -> Values {
-        Slice x = matrix(c.op->getOperand(c.right), c.rightMap, box, c.term,
-                         c.column);
-        Value terms =
-            !x.isTurned && box.size[c.column] == tile &&
-                    termTiles == extents[c.term]
-                ? x.value
-                : b.padded(extents[c.term], box.size[c.column], b.getBF16Type(),
-                           [&](Value room) { return copied(x, room); });
-        OpFoldResult at = getAsOpFoldResult(times(number, part));
-        Value place = b.corner(args[0], at, part, tile);
-        place = b.pairRows(terms, place);
-        return {tensor::InsertSliceOp::create(
-            b, place, args[0], Sizes{at, b.getIndexAttr(0)}, Sizes{part, tile},
-            Sizes(2, b.getIndexAttr(1)))};
-      }).front();
+  panel = nest(c.terms, box, panel, [&](Value number, ValueRange args) {
+            return Values{packedPart(number, box, args[0])};
+          }).front();
   b.setInsertionPointToStart(forall.getTerminator().getBody());
   tensor::ParallelInsertSliceOp::create(b, panel, forall.getRegionIterArgs()[0],
                                         offsets, sizes, strides);
   return forall.getResult(0);
+}
+
+/// \p panel with the terms of \p box, the \p number -th of its parts.
+Value TiledContraction::packedPart(Value number, const Box &box, Value panel) {
+  Slice x =
+      matrix(c.op->getOperand(c.right), c.rightMap, box, c.term, c.column);
+  OpFoldResult rows = b.floorDiv(termTiles, packedTerms),
+               columns =
+                   c.inPairs ? b.getIndexAttr(panelWidth) : box.size[c.column];
+  Sizes offsets{getAsOpFoldResult(times(number, rows)), b.getIndexAttr(0)},
+      sizes{rows, columns}, strides(2, b.getIndexAttr(1));
+  Value place =
+      tensor::ExtractSliceOp::create(b, panel, offsets, sizes, strides);
+  if (!c.inPairs) {
+    place = copied(x, place);
+  } else {
+    bool isWhole = !x.isTurned && box.size[c.column] == columns &&
+                   termTiles == extents[c.term];
+    place = b.pairRows(
+        isWhole ? x.value
+                : b.padded(extents[c.term], box.size[c.column], b.getBF16Type(),
+                           [&](Value room) { return copied(x, room); }),
+        place);
+  }
+  return tensor::InsertSliceOp::create(b, place, panel, offsets, sizes,
+                                       strides);
 }
 
 /// \p count rows of the left factor, all terms, with zeros past the end. Its
@@ -79,12 +92,13 @@ Value TiledContraction::packedRight() {
 /// share few sets of L1.
 Value TiledContraction::leftRoom(Box box, OpFoldResult count) {
   OpFoldResult zero = b.getIndexAttr(0);
-  Value terms = times(pairs, b.getIndexAttr(2));
-  OpFoldResult width = getAsOpFoldResult(b.add(terms, b.index(kPairTile)));
-  Value room =
-      tensor::EmptyOp::create(b, Sizes{blockRows, width}, b.getBF16Type());
-  OpFoldResult tiles = b.roundedUp(count, kPairTile);
-  Value none = arith::ConstantOp::create(b, b.getZeroAttr(b.getBF16Type()));
+  Value terms = times(depth, b.getIndexAttr(packedTerms));
+  Type element = c.inPairs ? Type(b.getBF16Type()) : Type(b.getF32Type());
+  OpFoldResult width = getAsOpFoldResult(
+      b.add(terms, b.index(512 / element.getIntOrFloatBitWidth())));
+  Value room = tensor::EmptyOp::create(b, Sizes{blockRows, width}, element);
+  OpFoldResult tiles = b.roundedUp(count, tileSize);
+  Value none = arith::ConstantOp::create(b, b.getZeroAttr(element));
   auto clear = [&](OpFoldResult from, OpFoldResult rows) {
     Value part = b.corner(room, from, rows, getAsOpFoldResult(terms));
     part = linalg::FillOp::create(b, none, part).getResult(0);

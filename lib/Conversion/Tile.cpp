@@ -220,7 +220,7 @@ struct Tile : public infini_attn::impl::InfiniAttnTileBase<Tile> {
               op))
         ops.push_back(op);
       auto product = dyn_cast<linalg::LinalgOp>(op);
-      if (product && bf16Pairs && matchContraction(product))
+      if (product && matchContraction(product, bf16Pairs))
         products.push_back(product);
     });
     if (isReserved)
@@ -229,7 +229,7 @@ struct Tile : public infini_attn::impl::InfiniAttnTileBase<Tile> {
     for (linalg::LinalgOp product : products) {
       rewriter.setInsertionPoint(product);
       TileBuilder b(product.getLoc(), rewriter, {});
-      TiledContraction(b, *matchContraction(product)).build();
+      TiledContraction(b, *matchContraction(product, bf16Pairs)).build();
     }
     for (Operation *op : ops) {
       rewriter.setInsertionPoint(op);

@@ -11,7 +11,6 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
-#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace mlir::infini_attn;
@@ -19,11 +18,16 @@ using namespace mlir::infini_attn;
 using Sizes = SmallVector<OpFoldResult>;
 using Values = SmallVector<Value>;
 
-/// Rows that share a panel of the right factor while it is in L1, and terms of
-/// that panel.
-static constexpr int64_t kGroupRows = 256, kGroupPairs = 128;
+/// Columns of a panel of f32: three vectors of 16 lanes, six of 8, twelve of 4.
+static constexpr int64_t kPanel = 48;
+/// A group of pairs, and one of f32: its rows, columns, and the rows of its
+/// panels that are taken at a time. Its sums and that part of a panel stay in
+/// L1 or near.
+static constexpr int64_t kGroupRows = 64, kGroupColumns = 128,
+                         kGroupDepth = 256, kSingleDepth = 256,
+                         kSingleRows = 128;
 /// Bytes of the left factor that a task keeps in L2, and bounds of its rows.
-static constexpr int64_t kRoomBytes = 1 << 20, kLeastRows = 128,
+static constexpr int64_t kRoomBytes = 3 << 19, kLeastRows = 128,
                          kMostRows = 512;
 /// A product of fewer rows takes as many tasks as there are.
 static constexpr int64_t kTasks = 8;
@@ -34,23 +38,29 @@ static constexpr int64_t kTasks = 8;
 
 TiledContraction::TiledContraction(TileBuilder &b,
                                    const Contraction &contraction)
-    : b(b), c(contraction) {
+    : b(b), c(contraction), tileSize(c.inPairs ? kPairTile : 1),
+      packedTerms(c.inPairs ? 2 : 1),
+      panelWidth(c.inPairs ? kPairTile : kPanel),
+      groupWidth(c.inPairs ? kGroupColumns : kPanel),
+      groupRows(c.inPairs ? kGroupRows : kSingleRows),
+      groupDepth(c.inPairs ? kGroupDepth : kSingleDepth) {
   linalg::LinalgOp op = c.op;
   for (Range range : op.createLoopRanges(b, b.getLoc()))
     extents.push_back(range.size);
-  termTiles = b.roundedUp(extents[c.term], kPairTile);
+  termTiles = b.roundedUp(extents[c.term], tileSize);
   OpFoldResult terms = termTiles;
   for (unsigned loop : c.terms)
     terms = getAsOpFoldResult(times(terms, extents[loop]));
-  pairs = b.floorDiv(terms, 2);
+  depth = b.floorDiv(terms, packedTerms);
   // Few rows: a share for each of some tasks.
   int64_t most = kMostRows;
   if (std::optional<int64_t> count = getConstantIntValue(terms))
-    most = std::clamp<int64_t>(kRoomBytes / (2 * std::max<int64_t>(*count, 1)) /
-                                   kGroupRows * kGroupRows,
-                               kLeastRows, kMostRows);
+    most = std::clamp<int64_t>(
+        kRoomBytes / ((c.inPairs ? 2 : 4) * std::max<int64_t>(*count, 1)) /
+            kGroupRows * kGroupRows,
+        kLeastRows, kMostRows);
   Value share =
-      b.toIndex(b.roundedUp(b.ceilDiv(extents[c.row], kTasks), kPairTile));
+      b.toIndex(b.roundedUp(b.ceilDiv(extents[c.row], kTasks), kGroupRows));
   share = b.createOrFold<arith::MaxSIOp>(share, b.index(kLeastRows));
   blockRows = getAsOpFoldResult(b.min(share, b.index(most)));
 }
@@ -121,7 +131,11 @@ Value TiledContraction::put(Value part, Value x, ArrayRef<unsigned> loops,
 
 Value TiledContraction::copied(Slice x, Value into) {
   return b.generic("mn", {{x.value, x.isTurned ? "nm" : "mn"}}, {into, "mn"},
-                   [](ValueRange args) { return args[0]; });
+                   [&](ValueRange args) {
+                     return args[0].getType() == args[1].getType()
+                                ? args[0]
+                                : b.widen(args[0]);
+                   });
 }
 
 /// Loops over all of \p loops, whose indices \p box gets.
@@ -144,136 +158,21 @@ TiledContraction::nest(ArrayRef<unsigned> loops, Box &box, ValueRange carried,
 }
 
 //===----------------------------------------------------------------------===//
-// What is computed of the sums
-//===----------------------------------------------------------------------===//
-
-/// The one elementwise use of \p value that a tile of it is enough for.
-static OpOperand *elementwiseUse(Value value) {
-  if (!value.hasOneUse())
-    return nullptr;
-  OpOperand &use = *value.use_begin();
-  auto op = dyn_cast<linalg::GenericOp>(use.getOwner());
-  if (!op || op->getBlock() != value.getDefiningOp()->getBlock() ||
-      !op.hasPureTensorSemantics() || op.getNumDpsInits() != 1 ||
-      op.getNumParallelLoops() != op.getNumLoops() || !op.isDpsInput(&use) ||
-      op.hasIndexSemantics() ||
-      !op.getMatchingIndexingMap(&use).isPermutation() ||
-      !op.getMatchingIndexingMap(op.getDpsInitOperand(0)).isPermutation() ||
-      !llvm::all_of(op.getIndexingMapsArray(),
-                    [](AffineMap map) { return map.isProjectedPermutation(); }))
-    return nullptr;
-  // Scalars and matrices of what is in the loops only.
-  for (Operation &inner : *op.getBody())
-    if (inner.getNumRegions() != 0 || !isMemoryEffectFree(&inner))
-      return nullptr;
-  return &use;
-}
-
-void TiledContraction::findSteps() {
-  linalg::LinalgOp op = c.op;
-  OpOperand *init = op.getDpsInitOperand(0);
-  resultLoops = loopsOf(c.outMap);
-  auto fill = init->get().getDefiningOp<linalg::FillOp>();
-  startsAtZero = fill && matchPattern(fill.value(), m_PosZeroFloat());
-  into = startsAtZero ? fill.output() : init->get();
-  Value result = op->getResult(0);
-  while (OpOperand *use = elementwiseUse(result)) {
-    Step step{cast<linalg::GenericOp>(use->getOwner()), use, {}};
-    AffineMap from = step.op.getMatchingIndexingMap(use);
-    step.loops.resize(step.op.getNumLoops());
-    for (auto [dim, loop] : llvm::enumerate(resultLoops))
-      step.loops[from.getDimPosition(dim)] = loop;
-    OpOperand *out = step.op.getDpsInitOperand(0);
-    SmallVector<unsigned> next;
-    for (unsigned loop : loopsOf(step.op.getMatchingIndexingMap(out)))
-      next.push_back(step.loops[loop]);
-    // Lanes stay along the columns.
-    if (next.back() != c.column)
-      return;
-    resultLoops = next;
-    into = out->get();
-    result = step.op->getResult(0);
-    steps.push_back(step);
-  }
-}
-
-/// \p box within the result of \p task.
-TiledContraction::Box TiledContraction::placeIn(const Box &task,
-                                                const Box &box) {
-  Box place = box;
-  place.from[c.row] = getAsOpFoldResult(
-      b.sub(b.toIndex(box.from[c.row]), b.toIndex(task.from[c.row])));
-  for (unsigned loop : llvm::concat<const unsigned>(c.batch, c.rows))
-    place.from[loop] = b.getIndexAttr(0);
-  return place;
-}
-
-/// The steps of the sums in \p block, written to their place in \p slab, the
-/// part of the result that belongs to \p task.
-Value TiledContraction::finish(Value block, const Box &task, const Box &box,
-                               Value slab) {
-  Box place = placeIn(task, box);
-  Value value =
-      b.corner(block, b.getIndexAttr(0), box.size[c.row], box.size[c.column]);
-  Value out = slice(slab, resultLoops, place, {c.row, c.column});
-  if (steps.empty())
-    return put(copied({value, false}, out), slab, resultLoops, place);
-  for (Step &step : steps) {
-    bool isLast = &step == &steps.back();
-    SmallVector<AffineMap> maps;
-    Values inputs;
-    Value init;
-    for (OpOperand &operand : step.op->getOpOperands()) {
-      SmallVector<unsigned> loops;
-      SmallVector<AffineExpr> kept;
-      for (unsigned loop : loopsOf(step.op.getMatchingIndexingMap(&operand))) {
-        loops.push_back(step.loops[loop]);
-        if (loops.back() == c.row || loops.back() == c.column)
-          kept.push_back(b.getAffineDimExpr(loops.back() == c.column));
-      }
-      bool isInit = step.op.isDpsInit(&operand);
-      if (isInit && isLast)
-        init = out;
-      else if (isInit)
-        init = slice(operand.get(), loops, box, {c.row, c.column});
-      else if (&operand == step.tile)
-        inputs.push_back(value);
-      else if (isa<RankedTensorType>(operand.get().getType()))
-        inputs.push_back(slice(operand.get(), loops, box, {c.row, c.column}));
-      else
-        inputs.push_back(operand.get());
-      maps.push_back(AffineMap::get(2, 0, kept, b.getContext()));
-    }
-    auto op = linalg::GenericOp::create(
-        b, init.getType(), inputs, init, maps,
-        SmallVector<utils::IteratorType>(2, utils::IteratorType::parallel),
-        [&](OpBuilder &nested, Location, ValueRange args) {
-          IRMapping map;
-          map.map(step.op.getBody()->getArguments(), args);
-          for (Operation &inner : *step.op.getBody())
-            nested.clone(inner, map);
-        });
-    value = op.getResult(0);
-  }
-  return put(value, slab, resultLoops, place);
-}
-
-//===----------------------------------------------------------------------===//
 // Tiles
 //===----------------------------------------------------------------------===//
 
-/// \p count pairs of a panel, from \p pair on.
-Value TiledContraction::pairsOf(Value packed, const Box &box, Value panel,
-                                Value pair, OpFoldResult count) {
+/// \p count rows of a panel, from \p from on.
+Value TiledContraction::panelOf(Value packed, const Box &box, Value panel,
+                                Value from, OpFoldResult count,
+                                OpFoldResult width) {
   Sizes offsets;
   for (unsigned loop : llvm::concat<const unsigned>(c.batch, c.columns))
     offsets.push_back(box.from[loop]);
-  offsets.append({panel, pair, b.getIndexAttr(0)});
-  Sizes sizes(offsets.size(), b.getIndexAttr(1)),
-      kept{count, b.getIndexAttr(kPairTile)};
+  offsets.append({panel, from, b.getIndexAttr(0)});
+  Sizes sizes(offsets.size(), b.getIndexAttr(1)), kept{count, width};
   llvm::copy(kept, sizes.end() - 2);
-  auto type =
-      RankedTensorType::get(decomposeMixedValues(kept).first, b.getI32Type());
+  auto type = RankedTensorType::get(decomposeMixedValues(kept).first,
+                                    getElementTypeOrSelf(packed));
   return tensor::ExtractSliceOp::create(b, type, packed, offsets, sizes,
                                         Sizes(sizes.size(), b.getIndexAttr(1)));
 }
@@ -292,43 +191,67 @@ Value TiledContraction::withBefore(Value sums, Value slab, const Box &task,
   return b.insertCorner(copied(before, part), sums);
 }
 
-/// The 32 columns of \p box, one group of rows after another. \p carried: the
+/// A group of columns, \p box, and one of rows after another. \p carried: the
 /// result's part and a room for sums.
-Values TiledContraction::tile(Value room, Value packed, const Box &task,
-                              Box box, Value panel, ValueRange carried) {
-  OpFoldResult zero = b.getIndexAttr(0), width = b.getIndexAttr(kPairTile);
-  Value count = b.toIndex(task.size[c.row]);
+Values TiledContraction::group(Value room, Value packed, const Box &task,
+                               Box box, ValueRange carried) {
+  OpFoldResult zero = b.getIndexAttr(0);
   return b.loop(
-      b.index(0), count, kGroupRows, carried,
+      b.index(0), b.toIndex(task.size[c.row]), groupRows, carried,
       [&](Value from, ValueRange args) -> Values {
         OpFoldResult rows =
-            upTo(b.getIndexAttr(kGroupRows), task.size[c.row], from);
-        OpFoldResult tiles = b.roundedUp(rows, kPairTile);
+            upTo(b.getIndexAttr(groupRows), task.size[c.row], from);
         box.from[c.row] =
             getAsOpFoldResult(b.add(b.toIndex(task.from[c.row]), from));
         box.size[c.row] = rows;
-        Value sums = b.corner(args[1], zero, tiles, width);
+        Value sums = b.corner(args[1], zero, b.roundedUp(rows, tileSize),
+                              b.roundedUp(box.size[c.column], tileSize));
         sums = linalg::FillOp::create(b, b.f32(0), sums).getResult(0);
         if (!startsAtZero)
           sums = withBefore(sums, args[0], task, box);
-        sums = b.loop(b.index(0), b.toIndex(pairs), kGroupPairs, sums,
-                      [&](Value pair, ValueRange inner) -> Values {
-                        OpFoldResult step =
-                            upTo(b.getIndexAttr(kGroupPairs), pairs, pair);
-                        Value y = pairsOf(packed, box, panel, pair, step);
-                        Value x = tensor::ExtractSliceOp::create(
-                            b, room,
-                            Sizes{from, getAsOpFoldResult(
-                                            times(pair, b.getIndexAttr(2)))},
-                            Sizes{tiles, getAsOpFoldResult(
-                                             times(step, b.getIndexAttr(2)))},
-                            Sizes(2, b.getIndexAttr(1)));
-                        return {b.contractPairs(x, y, inner[0])};
-                      })
-                   .front();
+        sums =
+            b.loop(b.index(0), b.toIndex(depth), groupDepth, sums,
+                   [&](Value at, ValueRange inner) -> Values {
+                     return {products(room, packed, box, from, at, inner[0])};
+                   })
+                .front();
         Value block = b.insertCorner(sums, args[1]);
         return {finish(block, task, box, args[0]), block};
       });
+}
+
+/// \p sums plus the products of some terms, from row \p at of the panels on, a
+/// panel after another.
+Value TiledContraction::products(Value room, Value packed, const Box &box,
+                                 Value row, Value at, Value sums) {
+  OpFoldResult zero = b.getIndexAttr(0), packing = b.getIndexAttr(packedTerms);
+  Sizes strides(2, b.getIndexAttr(1));
+  OpFoldResult step = upTo(b.getIndexAttr(groupDepth), depth, at);
+  OpFoldResult rows = b.size(sums, 0), width = b.size(sums, 1);
+  Value x = tensor::ExtractSliceOp::create(
+      b, room, Sizes{row, getAsOpFoldResult(times(at, packing))},
+      Sizes{rows, getAsOpFoldResult(times(step, packing))}, strides);
+  Value first = b.toIndex(b.floorDiv(box.from[c.column], panelWidth));
+  return b
+      .loop(
+          b.index(0), b.toIndex(width), panelWidth, sums,
+          [&](Value column, ValueRange args) -> Values {
+            Value panel = b.add(
+                first, b.toIndex(b.floorDiv(OpFoldResult(column), panelWidth)));
+            OpFoldResult columns =
+                c.inPairs ? b.getIndexAttr(panelWidth)
+                          : upTo(b.getIndexAttr(panelWidth), width, column);
+            Value y = panelOf(packed, box, panel, at, step, columns);
+            Sizes offsets{zero, column}, sizes{rows, columns};
+            Value part = tensor::ExtractSliceOp::create(b, args[0], offsets,
+                                                        sizes, strides);
+            part = c.inPairs
+                       ? b.contractPairs(x, y, part)
+                       : b.contract("mnk", {x, "mk"}, {y, "kn"}, {part, "mn"});
+            return {tensor::InsertSliceOp::create(b, part, args[0], offsets,
+                                                  sizes, strides)};
+          })
+      .front();
 }
 
 /// The whole product.
@@ -361,19 +284,17 @@ Value TiledContraction::blocks() {
       whole.size[loop] = extents[loop];
     Value all = forall.getRegionIterArgs()[0];
     Value slab = slice(all, resultLoops, whole, resultLoops);
-    Value sums =
-        b.empty({b.getIndexAttr(kGroupRows), b.getIndexAttr(kPairTile)});
-    OpFoldResult width = b.getIndexAttr(kPairTile);
+    OpFoldResult width = b.getIndexAttr(groupWidth);
+    Value sums = b.empty({b.getIndexAttr(groupRows), width});
     Box box = task;
     slab = nest(c.columns, box, {slab, sums}, [&](Value, ValueRange args) {
-             return b.loop(
-                 b.index(0), b.toIndex(b.ceilDiv(extents[c.column], kPairTile)),
-                 1, args, [&](Value panel, ValueRange next) {
-                   Value from = times(panel, width);
-                   box.from[c.column] = from;
-                   box.size[c.column] = upTo(width, extents[c.column], from);
-                   return tile(room, packed, task, box, panel, next);
-                 });
+             return b.loop(b.index(0), b.toIndex(extents[c.column]), groupWidth,
+                           args, [&](Value from, ValueRange next) {
+                             box.from[c.column] = from;
+                             box.size[c.column] =
+                                 upTo(width, extents[c.column], from);
+                             return group(room, packed, task, box, next);
+                           });
            }).front();
     Sizes offsets, sizes;
     for (unsigned loop : resultLoops) {
@@ -414,9 +335,9 @@ void TiledContraction::build() {
   if (getConstantIntValue(extents[c.row])) {
     result = blocks();
   } else {
-    Value isMany =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::sge,
-                              b.toIndex(extents[c.row]), b.index(kPairTile));
+    Value isMany = arith::CmpIOp::create(b, arith::CmpIPredicate::sge,
+                                         b.toIndex(extents[c.row]),
+                                         b.index(c.leastRows()));
     auto choice = scf::IfOp::create(b, last->getResultTypes(), isMany,
                                     /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(b);

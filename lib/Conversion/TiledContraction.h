@@ -7,13 +7,14 @@
 //===----------------------------------------------------------------------===//
 ///
 /// \file
-/// A product of a model (projection, MLP, logits) as products of pairs of bf16.
+/// A product of a model (projection, MLP, logits), packed for the caches, of
+/// pairs of bf16 or of f32.
 ///
-///     for each 32 columns: the right factor in pairs, once
+///     for each panel of columns: the right factor, in one piece
 ///     for each block of rows, in parallel
 ///       its left factor, copied into a room
-///       for each 32 columns, for each group of rows
-///         sum of products of pairs, a part of the terms at a time
+///       for each group of columns, for each group of rows
+///         sums of products, a part of the terms at a time
 ///         what is computed of each sum, into the result
 ///
 //===----------------------------------------------------------------------===//
@@ -29,19 +30,25 @@ namespace mlir::infini_attn {
 
 /// out[batch, rows, columns] += left[batch, rows, terms]
 ///                              right[batch, terms, columns]
-/// in any order of dimensions, of bf16 factors and f32 sums.
+/// in any order of dimensions, with sums in f32.
 struct Contraction {
+  /// Fewer are not worth the packing.
+  int64_t leastRows() const { return inPairs ? kPairTile : 128; }
+
   linalg::LinalgOp op;
   unsigned left = 0, right = 0; ///< operands
   AffineMap leftMap, rightMap, outMap;
+  bool inPairs = false; ///< of bf16, rather than of factors widened to f32
   /// The loops of a tile.
   unsigned row = 0, column = 0, term = 0;
   /// The loops around it, by what they move along.
   SmallVector<unsigned> batch, rows, columns, terms;
 };
 
-/// \p op as a product that is worth its packing, or nothing.
-std::optional<Contraction> matchContraction(linalg::LinalgOp op);
+/// \p op as a product that is worth its packing, or nothing. \p bf16Pairs: the
+/// target has products of pairs.
+std::optional<Contraction> matchContraction(linalg::LinalgOp op,
+                                            bool bf16Pairs);
 
 class TiledContraction {
 public:
@@ -80,11 +87,14 @@ private:
   nest(ArrayRef<unsigned> loops, Box &box, ValueRange carried,
        function_ref<SmallVector<Value>(Value number, ValueRange)> body);
   Value packedRight();
+  Value packedPart(Value number, const Box &box, Value panel);
   Value leftRoom(Box box, OpFoldResult count);
-  Value pairsOf(Value packed, const Box &box, Value panel, Value pair,
-                OpFoldResult pairs);
-  SmallVector<Value> tile(Value room, Value packed, const Box &task, Box box,
-                          Value panel, ValueRange carried);
+  Value panelOf(Value packed, const Box &box, Value panel, Value from,
+                OpFoldResult count, OpFoldResult width);
+  SmallVector<Value> group(Value room, Value packed, const Box &task, Box box,
+                           ValueRange carried);
+  Value products(Value room, Value packed, const Box &box, Value row, Value at,
+                 Value sums);
   Box placeIn(const Box &task, const Box &box);
   Value withBefore(Value sums, Value slab, const Box &task, const Box &box);
   Value finish(Value block, const Box &task, const Box &box, Value slab);
@@ -95,9 +105,13 @@ private:
 
   TileBuilder &b;
   const Contraction &c;
+  const int64_t tileSize;    ///< rows and terms are multiples of this
+  const int64_t packedTerms; ///< in a row of a panel
+  const int64_t panelWidth;
+  const int64_t groupWidth, groupRows, groupDepth;
   SmallVector<OpFoldResult> extents; ///< of the loops
   OpFoldResult termTiles;            ///< terms of one tile loop, rounded up
-  OpFoldResult pairs;                ///< of all terms
+  OpFoldResult depth;                ///< rows of a packed panel: all terms
   OpFoldResult blockRows;            ///< of a task
   SmallVector<Step> steps;
   SmallVector<unsigned> resultLoops; ///< of the last step's result

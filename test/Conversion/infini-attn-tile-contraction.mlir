@@ -1,8 +1,20 @@
 // RUN: infini-opt %s --infini-attn-tile=bf16-pairs --canonicalize --mlir-print-local-scope --split-input-file | FileCheck %s
-// RUN: infini-opt %s --infini-attn-tile --split-input-file | FileCheck %s --check-prefix=WIDENED
+// RUN: infini-opt %s --infini-attn-tile --canonicalize --mlir-print-local-scope --split-input-file | FileCheck %s --check-prefix=WIDENED
 
+// Without products of pairs factors are widened when they are packed, into
+// panels of 48 columns.
+// WIDENED-LABEL: @projection(
 // WIDENED-NOT: infini_attn.pair_product
-// WIDENED: linalg.matmul
+// WIDENED: scf.forall {{.*}} in (2) shared_outs({{.*}}) -> (tensor<2x1024x48xf32>)
+// WIDENED: arith.extf
+// WIDENED: scf.forall ({{.*}}) = (0) to (1000) step (128)
+// WIDENED: tensor.empty() : tensor<128x1040xf32>
+// WIDENED: arith.extf
+// WIDENED: linalg.fill {{.*}} outs(%{{.*}} : tensor<?x48xf32>)
+// WIDENED: scf.for {{.*}} to %c1024{{[_0-9]*}} step %c256
+// WIDENED: tensor<2x1024x48xf32> to tensor<256x
+// WIDENED: arith.mulf
+// WIDENED: arith.truncf
 
 // The right factor in panels of 32 columns, two rows in one, once.
 // CHECK-LABEL: @projection(
@@ -15,14 +27,14 @@
 // CHECK: %[[ROOM:.*]] = tensor.empty() : tensor<128x1056xbf16>
 // CHECK: linalg.fill
 // CHECK: tensor.extract_slice %[[X]][%[[FROM]], 0]
-// CHECK: scf.for {{.*}} = %c0 to %c3 step %c1
-// CHECK: scf.for
-// CHECK: linalg.fill {{.*}} outs(%{{.*}} : tensor<?x32xf32>)
-// CHECK: scf.for {{.*}} = %c0 to %c512 step %c128
-// CHECK: tensor.extract_slice %[[PACKED]]{{.*}} to tensor<128x32xi32>
+// CHECK: scf.for {{.*}} step %c64
+// CHECK: linalg.fill {{.*}} outs(%{{.*}} : tensor<?x96xf32>)
+// CHECK: scf.for {{.*}} = %c0 to %c512 step %c256
+// CHECK: scf.for {{.*}} = %c0 to %c96 step %c32
+// CHECK: tensor.extract_slice %[[PACKED]]{{.*}} to tensor<256x32xi32>
 // CHECK: linalg.generic {{.*}} attrs = {infini_attn.pair_product}
 // What follows is computed of the sums in L1.
-// CHECK: linalg.generic {{.*}} outs(%{{.*}} : tensor<?x32xbf16>)
+// CHECK: linalg.generic {{.*}} outs(%{{.*}} : tensor<?x96xbf16>)
 // CHECK-NEXT: ^bb0
 // CHECK-NEXT: arith.truncf
 // CHECK-NOT: linalg.matmul
@@ -43,9 +55,8 @@ func.func @projection(%x: tensor<1000x1024xbf16>, %w: tensor<1024x96xbf16>) -> t
 
 // -----
 
-// What has fewer than a tile's rows, columns or terms, or other factors, is
-// left alone.
-// WIDENED: linalg.matmul
+// What has fewer than a tile's rows, columns or terms, or of f32 fewer than 128
+// rows, is left alone.
 // CHECK-LABEL: @few_rows(
 // CHECK: linalg.matmul
 func.func @few_rows(%x: tensor<8x1024xbf16>, %w: tensor<1024x96xbf16>, %y: tensor<8x96xf32>) -> tensor<8x96xf32> {

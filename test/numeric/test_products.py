@@ -23,8 +23,8 @@ def tensor(letters, dtype, sizes):
     return f"tensor<{''.join(f'{sizes[x]}x' if sizes else '?x' for x in letters)}{dtype}>"
 
 
-def program(name, spec, after, sizes=None):
-    """@name(a, b, residual, bias): bf16 products in f32, to which `after` is done; sizes of the letters, or all dynamic.
+def program(name, spec, after, dtype, sizes=None):
+    """@name(a, b, residual, bias): products of dtype in f32, to which `after` is done; sizes of the letters, or all dynamic.
 
     nothing: the sum itself; rounded: to bf16; added: f32, residual + sum, by the product; biased: bf16, two operations:
     rounded sum, then half of it + residual + bias.
@@ -33,7 +33,7 @@ def program(name, spec, after, sizes=None):
     left, right = inputs.split(",")
     order = out + "".join(dict.fromkeys(x for x in left + right if x not in out))
     kinds = ", ".join(f'"{"parallel" if x in out else "reduction"}"' for x in order)
-    a, b = tensor(left, "bf16", sizes), tensor(right, "bf16", sizes)
+    a, b = tensor(left, dtype, sizes), tensor(right, dtype, sizes)
     sums, small = tensor(out, "f32", sizes), tensor(out, "bf16", sizes)
     bias = tensor(out[-1], "f32", sizes)
     result = sums if after in ("nothing", "added") else small
@@ -52,8 +52,12 @@ def program(name, spec, after, sizes=None):
         start = "%start"
     maps = ", ".join(affine_map(x, order) for x in (left, right, out))
     lines += [f"  %sums = linalg.generic {{indexing_maps = [{maps}], iterator_types = [{kinds}]}} ins(%a, %b : {a}, {b}) outs({start} : {sums}) {{",
-              "  ^bb0(%x: bf16, %y: bf16, %s: f32):", "    %wx = arith.extf %x : bf16 to f32", "    %wy = arith.extf %y : bf16 to f32",
-              "    %p = arith.mulf %wx, %wy : f32", "    %r = arith.addf %s, %p : f32", "    linalg.yield %r : f32", f"  }} -> {sums}"]
+              f"  ^bb0(%x: {dtype}, %y: {dtype}, %s: f32):"]
+    factors = "%x, %y"
+    if dtype != "f32":
+        lines += [f"    %w{x} = arith.extf %{x} : {dtype} to f32" for x in "xy"]
+        factors = "%wx, %wy"
+    lines += [f"    %p = arith.mulf {factors} : f32", "    %r = arith.addf %s, %p : f32", "    linalg.yield %r : f32", f"  }} -> {sums}"]
     value = "%sums"
     if after in ("rounded", "biased"):
         same = affine_map(out, out)
@@ -73,17 +77,18 @@ def program(name, spec, after, sizes=None):
     return "\n".join([*lines, f"  return {value} : {result}", "}"]) + "\n"
 
 
-CASES = [(f"p{i}_{after}{'_static' if sizes else ''}", spec, after, sizes)
-         for i, spec in enumerate(SPECS) for after in AFTER for sizes in (None, STATIC | dict(b=2, h=3))]
+CASES = [(f"p{i}_{after}_{dtype}{'_static' if sizes else ''}", spec, after, dtype, sizes)
+         for i, spec in enumerate(SPECS) for dtype in ("bf16", "f32", "f16") for after in (AFTER if dtype != "f16" else AFTER[:1])
+         for sizes in (None, STATIC | dict(b=2, h=3))]
 TEXT = "".join(program(*case) for case in CASES)
 FORMS = {"native": (), "emulated": ("--emulate-amx",)}
 
 
-def arguments(spec, sizes, random):
+def arguments(spec, dtype, sizes, random):
     inputs, out = spec.split("->")
     shapes = [[sizes[x] for x in letters] for letters in (*inputs.split(","), out, out[-1])]
     values = [random.standard_normal(shape).astype(np.float32) for shape in shapes]
-    return [rounded(x, "bf16") for x in values[:2]] + values[2:]
+    return [rounded(x, dtype) for x in values[:2]] + values[2:]
 
 
 def expected(spec, after, a, b, residual, bias):
@@ -106,9 +111,9 @@ def expected(spec, after, a, b, residual, bias):
 
 
 def call(library, case, values):
-    name, spec, after, _ = case
+    name, spec, after, dtype, _ = case
     kind = "f32" if after in ("nothing", "added") else "bf16"
-    passed = [encode(x, "bf16") for x in values[:2]] + values[2:]
+    passed = [encode(x, dtype) for x in values[:2]] + values[2:]
     result, = library.call(name, passed, [(len(spec.split("->")[1]), BITS[kind])])
     return decode(result, kind)
 
@@ -116,20 +121,21 @@ def call(library, case, values):
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[1]}:{case[0]}")
 def test_product(case, form, build):
-    _, spec, after, sizes = case
+    _, spec, after, dtype, sizes = case
     library = build(TEXT, *FORMS[form])
     random = np.random.default_rng(len(spec))
     for _ in range(1 if sizes else 8):
         drawn = sizes or {x: int(random.choice(n)) for x, n in SIZES.items()} | dict(b=2, h=3)
-        values = arguments(spec, drawn, random)
+        values = arguments(spec, dtype, drawn, random)
         assert_close(f"{spec} {drawn}", call(library, case, values), *expected(spec, after, *values))
 
 
-def test_threads(build, threads):
+@pytest.mark.parametrize("dtype", ["bf16", "f32"])
+def test_threads(dtype, build, threads):
     """The same bits for any number of threads."""
     library = build(TEXT)
-    case = next(case for case in CASES if case[0] == "p0_biased")
-    values = arguments(case[1], dict(m=545, n=97, k=600), np.random.default_rng(0))
+    case = next(case for case in CASES if case[0] == f"p0_biased_{dtype}")
+    values = arguments(case[1], dtype, dict(m=545, n=97, k=600), np.random.default_rng(0))
     results = []
     for count in (1, 2, 3):
         with threads(count):
@@ -141,4 +147,5 @@ def test_threads(build, threads):
 def test_form():
     """None of them is left to widened factors where the target has products of pairs."""
     text = infini_opt(TEXT, "--infini-attn-tile=bf16-pairs")
-    assert text.count("{infini_attn.pair_product}") == len(CASES)
+    assert text.count("{infini_attn.pair_product}") == sum(case[3] == "bf16" for case in CASES)
+    assert text.count("scf.forall (") == 2 * len(CASES)

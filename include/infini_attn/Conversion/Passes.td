@@ -40,7 +40,7 @@ def ConvertInfiniAttnToLinalg : Pass<"convert-infini-attn-to-linalg"> {
 }
 
 def InfiniAttnTile : Pass<"infini-attn-tile"> {
-  let summary = "lower one segment to tiles, and products of bf16";
+  let summary = "lower one segment, and products of matrices, to tiles";
   let description = [{
     `segment`, `segment_attention` and `memory_update` become loops over blocks
     of queries and of keys, whose scores never leave the first-level cache. A
@@ -64,22 +64,26 @@ def InfiniAttnTile : Pass<"infini-attn-tile"> {
     With `bf16-pairs`, bf16 factors of products stay bf16. The right factor has
     two of its rows in one, as the two halves of i32, and all sizes of a product
     are multiples of 32, which zeros fill up: the form that matrix units and dot
-    products of pairs take. So do products of the program itself whose factors
-    are bf16 and whose sums are f32 (projections, an MLP, logits), in any order
-    of dimensions: the right factor is packed once, blocks of rows are parallel,
-    and elementwise operations on the sums become a part of the block.
+    products of pairs take.
+
+    So are products of the program itself (projections, an MLP, logits) tiled,
+    in any order of dimensions, whose factors are f32, or narrower and widened,
+    and whose sums are f32. The right factor is packed into panels once, of pairs
+    where both factors are bf16 and there is `bf16-pairs`, else of f32; blocks of
+    rows are parallel; and the elementwise operations on the sums, one user after
+    another, become a part of the block.
 
         y = trunc(x w)
         =>
-        forall panel of 32 columns:  pairs[panel] = w's, two rows in one
+        forall panel of 32 columns (48 of f32):  packed[panel] = w's columns
         forall block of 128 to 512 rows:
           room = x's rows, copied
-          for panel, for group of 256 rows:
-            for 256 terms:  sums += room pairs[panel]
+          for group of 128 columns (48 of f32), for group of 64 rows (128 of f32):
+            for 512 terms (256 of f32), for panel:  sums += room packed[panel]
             y = trunc(sums)
 
-    A product with fewer than 32 rows, columns or terms is left alone; a number
-    of rows that only run time knows is compared there.
+    One of fewer than 32 columns, terms or rows (f32: 128 rows) is left alone; a
+    number of rows that only run time knows is compared there.
 
     Several rows or heads become loops around it. 8 queries or fewer (by their
     type), whose keys are rotated already, share each block of keys instead, and
