@@ -1,5 +1,8 @@
 """Products of pairs of bf16 in each form that this machine can run: tiles, dot products, or vectors that stand for them."""
+import os
 import pathlib
+import subprocess
+import sys
 
 import pytest
 
@@ -7,6 +10,7 @@ import conftest
 import programs
 from cases import OPS, Program, grid, inputs
 from checking import assert_close
+from compiled import LLVM
 from sample import sample
 
 FLAGS = set(pathlib.Path("/proc/cpuinfo").read_text().split())
@@ -19,7 +23,7 @@ CASES = [case for op in OPS for case in grid(op) if case.program.dtype == "bf16"
 # Several blocks of 32 queries and of 128 keys, partial ones, widths that are no multiple of 32.
 TILED = [Program("attention", rule="delta", dtype="bf16", segment_length=300, has_lengths=True),
          Program("attention", rule="linear", dtype="bf16", segment_length=131, rotary_style="interleaved"),
-         Program("segment_attention", dtype="bf16", has_lengths=True)]
+         Program("segment", rule="delta", dtype="bf16", has_lengths=True)]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -48,7 +52,7 @@ def test_tiles(tokens, widths, form, program, build):
 @pytest.mark.parametrize("size, sign", [(1, 1), (1, -1), (40, 1), (40, -1)])
 def test_bound(size, sign, form, build):
     """Scores far below |q| |k|: weights relative to that bound would all be 0, and the block is done again."""
-    program = Program("segment_attention", dtype="bf16", scale=0.5 * sign)
+    program = Program("segment", rule="linear", dtype="bf16", scale=0.5 * sign)
     arguments = sample(program, batch=1, tokens=300, lengths=None, widths=(32, 32))
     for name in "qk":  # long in directions that the other does not have
         arguments[name] = arguments[name].copy()
@@ -57,3 +61,21 @@ def test_bound(size, sign, form, build):
     results = conftest.call(build(programs.text(program), FORMS[form]), program, arguments)
     for name, (value, bound) in programs.expected(program, arguments).items():
         assert_close(name, results[name], value, bound)
+
+
+REFUSAL = """
+#include <stdint.h>
+#include <unistd.h>
+int32_t infini_request_amx(void) { return write(2, "refused\\n", 8) == 0; }
+"""
+
+
+@pytest.mark.skipif("tiles" not in FORMS, reason="this CPU has no AMX")
+def test_refused(tmp_path):
+    """Compiled for tiles, in a process that may not use them: a host's answer takes the place of the system's."""
+    (tmp_path / "refusal.c").write_text(REFUSAL)
+    subprocess.run([LLVM / "clang", "-shared", "-fPIC", tmp_path / "refusal.c", "-o", tmp_path / "refusal.so"], check=True)
+    tests = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", __file__, "-k", "test_bound and tiles"]
+    done = subprocess.run(tests, env=os.environ | {"LD_PRELOAD": str(tmp_path / "refusal.so")}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert "4 passed" in done.stdout and "refused" in done.stderr
