@@ -29,11 +29,13 @@ INFINI_WEAK void infini_set_out_of_memory(void (*handler)(size_t bytes)) {
   outOfMemory = handler ? handler : giveUp;
 }
 
-/// malloc, on pages of 2 MiB where Linux gives them on request: a call's large
-/// buffers are new each time, and each page of 4 KiB is a fault at first use.
+/// malloc, on pages of 2 MiB where Linux gives them on request: from 32 MiB on,
+/// glibc gives memory back as soon as it is free, so that the buffers of each
+/// call are new, and each page of 4 KiB a fault at first use. Smaller ones are
+/// used again as they are.
 static void *allocate(size_t bytes) {
 #ifdef MADV_HUGEPAGE
-  constexpr size_t kPage = size_t(2) << 20, kLarge = 2 * kPage;
+  constexpr size_t kPage = size_t(2) << 20, kLarge = size_t(32) << 20;
   void *memory;
   if (bytes >= kLarge && posix_memalign(&memory, kPage, bytes) == 0) {
     madvise(memory, bytes / kPage * kPage, MADV_HUGEPAGE);
