@@ -2,6 +2,10 @@
 
 As this machine's target does them, and in the form of AMX by vectors.
 """
+import ctypes
+import mmap
+import multiprocessing
+
 import numpy as np
 import pytest
 
@@ -128,6 +132,39 @@ def test_product(case, form, build):
         drawn = sizes or {x: int(random.choice(n)) for x, n in SIZES.items()} | dict(b=2, h=3)
         values = arguments(spec, dtype, drawn, random)
         assert_close(f"{spec} {drawn}", call(library, case, values), *expected(spec, after, *values))
+
+
+def at_end(array):
+    """A copy whose last byte is the last one before a page that may not be read."""
+    pages = -(-array.nbytes // mmap.PAGESIZE)
+    room = mmap.mmap(-1, (pages + 1) * mmap.PAGESIZE)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(room))
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.mprotect(ctypes.c_void_p(start + pages * mmap.PAGESIZE), ctypes.c_size_t(mmap.PAGESIZE), 0) == 0
+    copy = np.frombuffer(room, array.dtype, array.size, pages * mmap.PAGESIZE - array.nbytes).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("spec", ["mk,kn->mn", "mk,nk->mn", "km,kn->mn"])
+@pytest.mark.parametrize("dtype", ["bf16", "f32"])
+def test_ends(dtype, spec, form, build, threads):
+    """Nothing past the end of a factor is read: a tail in every dimension, and no memory behind."""
+    library = build(TEXT, *FORMS[form])
+    case = next(case for case in CASES if case[1:] == (spec, "nothing", dtype, None))
+    values = arguments(spec, dtype, dict(m=131, n=65, k=257), np.random.default_rng(0))
+
+    def compute():
+        passed = [at_end(encode(x, dtype)) for x in values[:2]] + values[2:]
+        result, = library.call(case[0], passed, [(2, BITS["f32"])])
+        assert_close(spec, result, *expected(spec, "nothing", *values))
+    with threads(1):
+        child = multiprocessing.get_context("fork").Process(target=compute)  # which may end by a fault
+        child.start()
+        child.join(60)
+        child.kill()
+        assert child.exitcode == 0
 
 
 @pytest.mark.parametrize("dtype", ["bf16", "f32"])
