@@ -1,9 +1,11 @@
 """Products of pairs of bf16 in each form that this machine can run: tiles, dot products, or vectors that stand for them."""
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import conftest
@@ -11,6 +13,7 @@ import programs
 from cases import OPS, Program, grid, inputs
 from checking import assert_close
 from compiled import LLVM
+from element_types import BITS, decode, encode
 from sample import sample
 
 FLAGS = set(pathlib.Path("/proc/cpuinfo").read_text().split())
@@ -61,6 +64,45 @@ def test_bound(size, sign, form, build):
     results = conftest.call(build(programs.text(program), FORMS[form]), program, arguments)
     for name, (value, bound) in programs.expected(program, arguments).items():
         assert_close(name, results[name], value, bound)
+
+
+def with_widths(text, width):
+    """The module with Dk = Dv = width in its types, so that loops over it are written out."""
+    for dynamic, static in (("tensor<?x?x?x?xbf16>", f"tensor<?x?x?x{width}xbf16>"), ("tensor<?x?x?x?xf32>", f"tensor<?x?x{width}x{width}xf32>"),
+                            ("tensor<?x?x?xf32>", f"tensor<?x?x{width}xf32>")):
+        text = text.replace(dynamic, static)
+
+    def sizes(found):  # of the dynamic dimensions only
+        return f"tensor.empty({', '.join(found[1].split(', ')[:found[2].count('?')])}) : {found[2]}"
+    return re.sub(r"tensor\.empty\(([^)]*)\) : (tensor<[^>]*>)", sizes, text)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("width", [32, 64, 128])
+@pytest.mark.parametrize("tokens", [700, 129])
+def test_static_widths(tokens, width, form, build):
+    """Products and what reads them as one loop: one chunk of 32 keys, two, and more, and chunks of the diagonal."""
+    program = Program("attention", rule="delta", dtype="bf16", segment_length=600, has_lengths=True)
+    arguments = sample(program, batch=2, tokens=tokens, lengths=[tokens, tokens - 70], widths=(width, width))
+    library = build(with_widths(programs.text(program), width), FORMS[form])
+    results = conftest.call(library, program, arguments)
+    for name, (value, bound) in programs.expected(program, arguments).items():
+        assert_close(name, results[name], value, bound)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("offset", [0, 40, 77])
+def test_offset(offset, form, build):
+    """Queries past the last key see all keys, and none of what fills up a chunk. Without a log-sum-exp, which goes another way."""
+    program = Program("segment_attention", dtype="bf16", has_offset=True)
+    text = programs.text(program).replace("%r:2 =", "%r =").replace("{return_lse}", "").replace(", return_lse", "")
+    text = text.replace("%r#0, %r#1", "%r").replace(", tensor<?x?x?xf32>)", ")").replace(", tensor<?x?x?xf32>", "").replace("(tensor<?x?x?x?xbf16>)", "tensor<?x?x?x?xbf16>")
+    arguments = sample(program, batch=2, tokens=77, lengths=None, widths=(32, 32))
+    arguments["query_offset"] = np.full(2, offset)
+    value, bound = programs.expected(program, arguments)["o"]
+    given = [encode(arguments[key], "bf16") if programs.TYPES[key].endswith("a") else arguments[key] for key in programs.operands(program)]
+    result, = build(text, FORMS[form]).call(program.name, given, [(4, BITS["bf16"])])
+    assert_close("o", decode(result, "bf16"), value, bound)
 
 
 REFUSAL = """
