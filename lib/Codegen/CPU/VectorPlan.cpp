@@ -22,9 +22,10 @@ using namespace mlir::infini_attn::cpu;
 
 /// The register tile of a contraction. 8 x 3 accumulators and the 3 vectors
 /// that each row takes fill 27 of the 32 registers of AVX-512, and give 24
-/// products for 8 + 3 loads; AVX2 has half the registers.
+/// products for 8 + 3 loads. Of narrower vectors x86 has half the registers; NEON
+/// has as many, but each element of a row takes one there, too.
 static constexpr int64_t kRows = 8;
-static constexpr int64_t kRowsAVX2 = 4;
+static constexpr int64_t kRowsNarrow = 4;
 static constexpr int64_t kColumns = 3;
 /// Vectors of an elementwise operation side by side.
 static constexpr int64_t kElementwiseColumns = 4;
@@ -257,7 +258,7 @@ static void chooseTile(linalg::GenericOp op, VectorPlan &plan) {
   if (plan.kind == VectorPlan::Kind::Lanes) {
     plan.columns = chooseColumns(extents[plan.vectorDim], plan.lanes);
     if (plan.rowDim)
-      plan.rows = plan.lanes == 8 ? kRowsAVX2 : kRows;
+      plan.rows = plan.lanes < 16 ? kRowsNarrow : kRows;
   } else if (plan.rowDim) {
     plan.rows = kReduceRows;
   }
