@@ -22,8 +22,8 @@ using namespace mlir::infini_attn::cpu;
 
 /// The register tile of a contraction. 8 x 3 accumulators and the 3 vectors
 /// that each row takes fill 27 of the 32 registers of AVX-512, and give 24
-/// products for 8 + 3 loads. Of narrower vectors x86 has half the registers; NEON
-/// has as many, but each element of a row takes one there, too.
+/// products for 8 + 3 loads. Of narrower vectors x86 has half the registers;
+/// NEON has as many, but each element of a row takes one there, too.
 static constexpr int64_t kRows = 8;
 static constexpr int64_t kRowsNarrow = 4;
 static constexpr int64_t kColumns = 3;
