@@ -17,6 +17,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Kernels.h"
+#include "VectorPayload.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -83,8 +84,6 @@ private:
   Value halfOf(Value row, Value column);
   Value loadPairs(Value row, Value column, int64_t i);
   void storePairs(Value pairs, Value row, Value column, int64_t i);
-  static SmallVector<Value> transposed(ImplicitLocOpBuilder &b,
-                                       SmallVector<Value> rows);
   void emitTile(Value row, Value column);
   void callRest(func::FuncOp rest, Value row, Value column, Value rows,
                 Value columns);
@@ -139,31 +138,11 @@ void PairTransposition::storePairs(Value pairs, Value row, Value column,
   }
 }
 
-/// Interleaves the rows of a square tile log2(lanes) times.
-SmallVector<Value> PairTransposition::transposed(ImplicitLocOpBuilder &b,
-                                                 SmallVector<Value> rows) {
-  constexpr int64_t kHalf = kLanes / 2;
-  SmallVector<int64_t> low, high;
-  for (int64_t lane = 0; lane < kHalf; ++lane) {
-    low.append({lane, lane + kLanes});
-    high.append({lane + kHalf, lane + kHalf + kLanes});
-  }
-  for (int64_t stage = 1; stage < kLanes; stage *= 2) {
-    SmallVector<Value> next;
-    for (int64_t i = 0; i < kHalf; ++i)
-      for (ArrayRef<int64_t> mask : {ArrayRef(low), ArrayRef(high)})
-        next.push_back(
-            vector::ShuffleOp::create(b, rows[i], rows[i + kHalf], mask));
-    rows = next;
-  }
-  return rows;
-}
-
 void PairTransposition::emitTile(Value row, Value column) {
   SmallVector<Value> rows;
   for (int64_t i = 0; i < kLanes; ++i)
     rows.push_back(loadPairs(row, column, i));
-  for (auto [i, pairs] : llvm::enumerate(transposed(b, rows)))
+  for (auto [i, pairs] : llvm::enumerate(cpu::transposeSquare(b, rows)))
     storePairs(pairs, row, column, i);
 }
 

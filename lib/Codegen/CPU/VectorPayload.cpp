@@ -15,6 +15,7 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
+using namespace mlir::infini_attn;
 using namespace mlir::infini_attn::cpu;
 
 VectorPayload::VectorPayload(ImplicitLocOpBuilder &b, linalg::GenericOp op,
@@ -174,19 +175,9 @@ bool VectorPayload::isTransposed(OpOperand &operand, const RegisterTile &tile) {
          accessOf(operand).alongRows == Access::Contiguous;
 }
 
-/// The vectors of all rows of a square tile whose rows are contiguous in memory
-/// along the other loop: loaded that way, then interleaved log2(lanes) times.
-SmallVector<Value> VectorPayload::loadTransposed(OpOperand &operand,
-                                                 const RegisterTile &tile) {
-  auto type = cast<MemRefType>(operand.get().getType());
-  VectorType vector = vectorOf(type.getElementType());
-  int64_t lanes = plan.lanes, half = lanes / 2;
-  SmallVector<Value> rows;
-  for (int64_t lane = 0; lane < lanes; ++lane)
-    rows.push_back(vector::LoadOp::create(
-        b, vector, bufferOf(operand),
-        addressOf(operand, tile.rowIndex.front(),
-                  clampedLane(tile.columnIndex.front(), lane))));
+SmallVector<Value> cpu::transposeSquare(ImplicitLocOpBuilder &b,
+                                        SmallVector<Value> rows) {
+  int64_t lanes = rows.size(), half = lanes / 2;
   SmallVector<int64_t> low, high;
   for (int64_t lane = 0; lane < half; ++lane) {
     low.append({lane, lane + lanes});
@@ -201,6 +192,21 @@ SmallVector<Value> VectorPayload::loadTransposed(OpOperand &operand,
     rows = next;
   }
   return rows;
+}
+
+/// The vectors of all rows of a square tile whose rows are contiguous in memory
+/// along the other loop: loaded that way, then transposed.
+SmallVector<Value> VectorPayload::loadTransposed(OpOperand &operand,
+                                                 const RegisterTile &tile) {
+  auto type = cast<MemRefType>(operand.get().getType());
+  VectorType vector = vectorOf(type.getElementType());
+  SmallVector<Value> rows;
+  for (int64_t lane = 0; lane < plan.lanes; ++lane)
+    rows.push_back(vector::LoadOp::create(
+        b, vector, bufferOf(operand),
+        addressOf(operand, tile.rowIndex.front(),
+                  clampedLane(tile.columnIndex.front(), lane))));
+  return transposeSquare(b, rows);
 }
 
 void VectorPayload::store(OpOperand &init, Value value, Value row, Value column,

@@ -24,6 +24,11 @@
 
 namespace mlir::infini_attn::cpu {
 
+/// Vectors that are the columns of the square that \p rows are the rows of: all
+/// interleaved log2(lanes) times.
+SmallVector<Value> transposeSquare(ImplicitLocOpBuilder &b,
+                                   SmallVector<Value> rows);
+
 /// The loops around a tile, one entry a loop of the operation.
 struct LoopNest {
   SmallVector<Value> upper;   ///< trip counts
