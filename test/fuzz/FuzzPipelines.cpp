@@ -58,6 +58,7 @@ constexpr const char *kPipelines[] = {
     "infini-attn-copies-to-linalg",
     "infini-attn-outline-thin-products",
     "infini-attn-pair-products{unit=amx}",
+    "infini-attn-amx-to-llvm",
     "infini-attn-outline-kernels",
     "infini-attn-linalg-to-vector-loops",
     "infini-attn-approximate-math",
