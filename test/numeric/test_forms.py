@@ -79,11 +79,11 @@ def with_widths(text, width):
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("width", [32, 64, 128])
-@pytest.mark.parametrize("tokens", [700, 129])
+@pytest.mark.parametrize("tokens", [200, 129])
 def test_static_widths(tokens, width, form, build):
     """Products and what reads them as one loop: one chunk of 32 keys, two, and more, and chunks of the diagonal."""
-    program = Program("attention", rule="delta", dtype="bf16", segment_length=600, has_lengths=True)
-    arguments = sample(program, batch=2, tokens=tokens, lengths=[tokens, tokens - 70], widths=(width, width))
+    program = Program("attention", rule="delta", dtype="bf16", segment_length=170, has_lengths=True)
+    arguments = sample(program, batch=2, tokens=tokens, lengths=[tokens, tokens - 20], widths=(width, width))
     library = build(with_widths(programs.text(program), width), FORMS[form])
     results = conftest.call(library, program, arguments)
     for name, (value, bound) in programs.expected(program, arguments).items():
