@@ -63,14 +63,12 @@ Value TiledAttention::turnedValues() {
         Sizes offsets{b.floorDiv(getAsOpFoldResult(key), step), zero, zero};
         Value block = tensor::ExtractSliceOp::create(b, blockType, args[0],
                                                      offsets, sizes, strides);
-        Value none = arith::ConstantOp::create(b, b.getZeroAttr(factor));
-        block = linalg::FillOp::create(b, none, block).getResult(0);
-        Value part = b.corner(block, zero, valueWidth, count);
-        part =
-            b.generic("vn", {{rows, "nv"}}, {part, "vn"}, [&](ValueRange args) {
-              return b.narrow(factor, b.widen(args[0]));
-            });
-        block = b.insertCorner(part, block);
+        block = b.inZeros(block, valueWidth, count, [&](Value part) {
+          return b.generic("vn", {{rows, "nv"}}, {part, "vn"},
+                           [&](ValueRange values) {
+                             return b.narrow(factor, b.widen(values[0]));
+                           });
+        });
         return {tensor::InsertSliceOp::create(b, block, args[0], offsets, sizes,
                                               strides)};
       })[0];
@@ -168,13 +166,11 @@ Value TiledAttention::keyRows(Value key, OpFoldResult rows, bool isChunk) {
     return x;
   Sizes sizes{rows, b.roundedUp(keyWidth, kPairTile)};
   Value room = tensor::EmptyOp::create(b, sizes, factor);
-  Value none = arith::ConstantOp::create(b, b.getZeroAttr(factor));
-  room = linalg::FillOp::create(b, none, room).getResult(0);
-  Value part = b.corner(room, b.getIndexAttr(0), count, keyWidth);
-  part = b.generic("nd", {{x, "nd"}}, {part, "nd"}, [&](ValueRange args) {
-    return b.narrow(factor, b.widen(args[0]));
+  return b.inZeros(room, count, keyWidth, [&](Value part) {
+    return b.generic("nd", {{x, "nd"}}, {part, "nd"}, [&](ValueRange args) {
+      return b.narrow(factor, b.widen(args[0]));
+    });
   });
-  return b.insertCorner(part, room);
 }
 
 /// Columns of V^T from \p key on, all of one block.

@@ -94,28 +94,38 @@ OpFoldResult TileBuilder::roundedDown(OpFoldResult size, int64_t step) {
   return apply(getAffineDimExpr(0).floorDiv(step) * step, size);
 }
 
+Value TileBuilder::inZeros(Value room, OpFoldResult rows, OpFoldResult columns,
+                           function_ref<Value(Value)> make) {
+  Value none =
+      arith::ConstantOp::create(*this, getZeroAttr(getElementTypeOrSelf(room)));
+  room = linalg::FillOp::create(*this, none, room).getResult(0);
+  return insertCorner(make(corner(room, getIndexAttr(0), rows, columns)), room);
+}
+
 Value TileBuilder::padded(OpFoldResult rows, OpFoldResult columns, Type element,
                           function_ref<Value(Value)> make) {
-  OpFoldResult zero = getIndexAttr(0);
   Sizes sizes{roundedUp(rows, kPairTile), roundedUp(columns, kPairTile)};
   Value room = tensor::EmptyOp::create(*this, sizes, element);
   if (sizes[0] == rows && sizes[1] == columns)
     return make(room);
-  Value none = arith::ConstantOp::create(*this, getZeroAttr(element));
-  room = linalg::FillOp::create(*this, none, room).getResult(0);
-  return insertCorner(make(corner(room, zero, rows, columns)), room);
+  return inZeros(room, rows, columns, make);
+}
+
+bool TileBuilder::hasWholeTiles(Value x) {
+  return llvm::all_of(
+      cast<RankedTensorType>(x.getType()).getShape(), [](int64_t size) {
+        return !ShapedType::isDynamic(size) && size % kPairTile == 0;
+      });
 }
 
 Value TileBuilder::padded(Value x) {
-  auto type = cast<RankedTensorType>(x.getType());
-  if (llvm::all_of(type.getShape(), [](int64_t size) {
-        return !ShapedType::isDynamic(size) && size % kPairTile == 0;
-      }))
+  if (hasWholeTiles(x))
     return x;
-  return padded(size(x, 0), size(x, 1), type.getElementType(), [&](Value room) {
-    return generic("mn", {{x, "mn"}}, {room, "mn"},
-                   [](ValueRange args) { return args[0]; });
-  });
+  return padded(size(x, 0), size(x, 1), getElementTypeOrSelf(x),
+                [&](Value room) {
+                  return generic("mn", {{x, "mn"}}, {room, "mn"},
+                                 [](ValueRange args) { return args[0]; });
+                });
 }
 
 //===----------------------------------------------------------------------===//

@@ -77,10 +77,16 @@ public:
   OpFoldResult remainder(OpFoldResult size, int64_t step);
   OpFoldResult roundedUp(OpFoldResult size, int64_t step);
   OpFoldResult roundedDown(OpFoldResult size, int64_t step);
+  /// Whether all sizes of \p x are known multiples of kPairTile.
+  static bool hasWholeTiles(Value x);
   /// \p x, m x n, with rows and columns of 0 up to multiples of kPairTile; \p x
   /// itself where it has them.
   Value padded(Value x);
-  /// The same, of what \p make writes into a place of m x n.
+  /// What \p make writes into a place of \p rows x \p columns, in a corner of
+  /// \p room, which is 0 elsewhere.
+  Value inZeros(Value room, OpFoldResult rows, OpFoldResult columns,
+                function_ref<Value(Value)> make);
+  /// padded(), of what \p make writes into a place of m x n.
   Value padded(OpFoldResult rows, OpFoldResult columns, Type element,
                function_ref<Value(Value)> make);
   /// Without its leading dimensions of size 1, until \p rank are left.

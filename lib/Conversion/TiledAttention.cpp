@@ -74,15 +74,14 @@ Value TiledAttention::turnedQueries(const Block &block) {
                        block.position);
     valid = b.min(valid, left);
   }
-  OpFoldResult count = getAsOpFoldResult(valid), zero = b.getIndexAttr(0),
-               one = b.getIndexAttr(1);
+  OpFoldResult count = getAsOpFoldResult(valid);
   Value rows = b.tokens(q, getAsOpFoldResult(block.head),
                         getAsOpFoldResult(block.query), count);
-  Value panel = b.filled({keyWidth, b.getIndexAttr(b.form.queries)}, 0);
-  Value part = b.corner(panel, zero, keyWidth, count);
-  part = b.generic("dq", {{rows, "qd"}}, {part, "dq"},
-                   [&](ValueRange args) { return b.widen(args[0]); });
-  return b.insertCorner(part, panel);
+  Value panel = b.empty({keyWidth, b.getIndexAttr(b.form.queries)});
+  return b.inZeros(panel, keyWidth, count, [&](Value part) {
+    return b.generic("dq", {{rows, "qd"}}, {part, "dq"},
+                     [&](ValueRange args) { return b.widen(args[0]); });
+  });
 }
 
 /// rope(Q)^T, d x q, scaled where that rounds nothing twice

@@ -164,6 +164,7 @@ public:
 
 private:
   Value values(Value features, OpFoldResult from, OpFoldResult count);
+  Value difference(Value rows, Value read, Value features, OpFoldResult count);
   Value valuesInPairs(Value features, OpFoldResult from, OpFoldResult count);
   std::pair<Value, Value> buildInPairs(Value tokens, Value memory,
                                        Value normalizer);

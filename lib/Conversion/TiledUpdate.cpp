@@ -30,6 +30,13 @@ Value TiledUpdate::values(Value features, OpFoldResult from,
   }
   Value read = b.contract("nvd", {features, "nd"}, {readMemory, "dv"},
                           {b.filled(sizes, 0), "nv"});
+  return difference(rows, read, features, count);
+}
+
+/// V - sigma(K) M / (sigma(K) z) of \p count tokens, in the place of \p read,
+/// sigma(K) M
+Value TiledUpdate::difference(Value rows, Value read, Value features,
+                              OpFoldResult count) {
   Value divisor = b.contract("nd", {features, "nd"}, {readNormalizer, "d"},
                              {b.filled({count}, 0), "n"});
   Value share = b.generic(
@@ -39,7 +46,8 @@ Value TiledUpdate::values(Value features, OpFoldResult from,
                    [&](ValueRange args) {
                      Value u = arith::SubFOp::create(b, b.widen(args[0]),
                                                      b.times(args[2], args[1]));
-                     return b.roundTo(factor, u);
+                     // Pairs are rounded when they are made.
+                     return b.form.inPairs ? u : b.roundTo(factor, u);
                    });
 }
 
@@ -49,76 +57,65 @@ Value TiledUpdate::valuesInPairs(Value features, OpFoldResult from,
                                  OpFoldResult count) {
   OpFoldResult zero = b.getIndexAttr(0);
   Value rows = b.tokens(v, zero, from, count);
-  Value room =
-      b.filled({b.size(features, 0), b.roundedUp(valueWidth, kPairTile)}, 0);
-  if (rule == UpdateRule::Linear) {
-    Value part = b.corner(room, zero, count, valueWidth);
-    part = b.generic("nv", {{rows, "nv"}}, {part, "nv"},
-                     [&](ValueRange args) { return b.widen(args[0]); });
-    return b.insertCorner(part, room);
-  }
-  Value read = b.contractPairs(features, memoryPairs, room);
-  Value valid = b.corner(features, zero, count, keyWidth);
-  Value divisor = b.contract("nd", {valid, "nd"}, {readNormalizer, "d"},
-                             {b.filled({count}, 0), "n"});
-  Value share = b.generic(
-      "n", {{divisor, "n"}}, {b.empty({count}), "n"},
-      [&](ValueRange args) { return b.share(b.f32(1), args[0], epsilon); });
-  Value part = b.generic(
-      "nv", {{rows, "nv"}, {share, "n"}},
-      {b.corner(read, zero, count, valueWidth), "nv"}, [&](ValueRange args) {
-        return arith::SubFOp::create(b, b.widen(args[0]),
-                                     b.times(args[2], args[1]))
-            .getResult();
-      });
+  Sizes sizes{b.size(features, 0), b.roundedUp(valueWidth, kPairTile)};
+  if (rule == UpdateRule::Linear)
+    return b.inZeros(b.empty(sizes), count, valueWidth, [&](Value part) {
+      return b.generic("nv", {{rows, "nv"}}, {part, "nv"},
+                       [&](ValueRange args) { return b.widen(args[0]); });
+    });
+  Value read = b.contractPairs(features, memoryPairs, b.filled(sizes, 0));
+  Value part = difference(rows, b.corner(read, zero, count, valueWidth),
+                          b.corner(features, zero, count, keyWidth), count);
   return b.insertCorner(part, read);
 }
 
-/// The same as build(), by products of pairs: what the segment adds is summed
-/// apart, in whole tiles.
+/// The same as build(), by products of pairs: M in whole tiles.
 std::pair<Value, Value> TiledUpdate::buildInPairs(Value tokens, Value memory,
                                                   Value normalizer) {
   OpFoldResult height = b.getIndexAttr(b.form.keys), zero = b.getIndexAttr(0),
-               keyTiles = b.roundedUp(keyWidth, kPairTile),
-               valueTiles = b.roundedUp(valueWidth, kPairTile);
+               keyTiles = b.roundedUp(keyWidth, kPairTile);
   if (rule == UpdateRule::Delta)
     memoryPairs = b.pairRows(b.padded(readMemory));
+  // What has other sizes than whole tiles is summed apart.
+  bool isWhole = TileBuilder::hasWholeTiles(memory);
+  Value tiles = memory;
+  if (!isWhole)
+    tiles = b.filled({keyTiles, b.roundedUp(valueWidth, kPairTile)}, 0);
   SmallVector<Value> state = b.loop(
-      b.index(0), tokens, b.form.keys,
-      {b.filled({keyTiles, valueTiles}, 0), normalizer},
+      b.index(0), tokens, b.form.keys, {tiles, normalizer},
       [&](Value token, ValueRange args) -> SmallVector<Value> {
         OpFoldResult from = token,
                      count = b.min(b.sub(tokens, token), b.index(b.form.keys));
         Value rows = b.tokens(k, zero, from, count);
         // sigma(K), n x d
-        Value none = arith::ConstantOp::create(b, b.getZeroAttr(factor));
         Value room =
             tensor::EmptyOp::create(b, Sizes{height, keyTiles}, factor);
-        room = linalg::FillOp::create(b, none, room).getResult(0);
-        Value valid = b.corner(room, zero, count, keyWidth);
-        valid =
-            b.generic("nd", {{rows, "nd"}}, {valid, "nd"}, [&](ValueRange x) {
-              return b.narrow(factor, b.sigma(b.widen(x[0]), factor));
-            });
-        Value features = b.insertCorner(valid, room);
+        Value features = b.inZeros(room, count, keyWidth, [&](Value part) {
+          return b.generic(
+              "nd", {{rows, "nd"}}, {part, "nd"}, [&](ValueRange x) {
+                return b.narrow(factor, b.sigma(b.widen(x[0]), factor));
+              });
+        });
         Value turned =
             tensor::EmptyOp::create(b, Sizes{keyTiles, height}, factor);
         turned = b.generic("dn", {{features, "nd"}}, {turned, "dn"},
                            [](ValueRange x) { return x[0]; });
         Value u = b.pairRows(valuesInPairs(features, from, count));
         Value sum = b.contractPairs(turned, u, args[0]);
+        Value valid = b.corner(features, zero, count, keyWidth);
         Value newNormalizer = b.generic(
             "dn", {{valid, "nd"}}, {args[1], "d"}, [&](ValueRange x) -> Value {
               return arith::AddFOp::create(b, x[1], b.widen(x[0]));
             });
         return {sum, newNormalizer};
       });
-  Value sum = b.corner(state[0], zero, keyWidth, valueWidth);
-  Value newMemory = b.generic(
-      "dv", {{sum, "dv"}}, {memory, "dv"}, [&](ValueRange args) -> Value {
-        return arith::AddFOp::create(b, args[1], args[0]);
-      });
-  return {newMemory, state[1]};
+  Value sum = state[0];
+  if (!isWhole)
+    sum = b.generic("dv", {{b.corner(sum, zero, keyWidth, valueWidth), "dv"}},
+                    {memory, "dv"}, [&](ValueRange args) -> Value {
+                      return arith::AddFOp::create(b, args[1], args[0]);
+                    });
+  return {sum, state[1]};
 }
 
 std::pair<Value, Value> TiledUpdate::build(Value memory, Value normalizer) {
