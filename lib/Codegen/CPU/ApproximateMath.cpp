@@ -111,6 +111,28 @@ struct ReduceAndApproximate : public OpRewritePattern<Op> {
   }
 };
 
+/// \p x brought into [low, high]. A NaN fails the comparisons and stays.
+static Value clamp(ImplicitLocOpBuilder &b, Value x, double low, double high) {
+  Arithmetic a{b, x.getType()};
+  using arith::CmpFPredicate;
+  for (auto [predicate, bound] :
+       {std::pair{CmpFPredicate::OGT, low}, {CmpFPredicate::OLT, high}}) {
+    Value limit = a.f32(bound);
+    Value isPast = arith::CmpFOp::create(b, predicate, limit, x);
+    x = arith::SelectOp::create(b, isPast, limit, x);
+  }
+  return x;
+}
+
+/// 1 + c0 r + c1 r^2 + ...
+static Value polynomial(const Arithmetic &a, Value r,
+                        ArrayRef<double> coefficients) {
+  Value p = a.f32(coefficients.back());
+  for (double coefficient : llvm::reverse(coefficients.drop_back()))
+    p = a.fma(p, r, a.f32(coefficient));
+  return a.fma(p, r, a.f32(1));
+}
+
 /// Whether \p type is a register of AVX-512, which alone has vscalefps here.
 static bool isWholeRegister(Type type) {
   auto vector = dyn_cast<VectorType>(type);
@@ -152,24 +174,16 @@ struct ScaledExp : public OpRewritePattern<math::ExpOp> {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Arithmetic a{b, x.getType()};
     // Infinite x, too, have a finite r: past these bounds e^x is 0 or infinite.
-    // A NaN fails the comparisons and stays.
-    using arith::CmpFPredicate;
-    for (auto [predicate, bound] :
-         {std::pair{CmpFPredicate::OGT, -104.0}, {CmpFPredicate::OLT, 89.0}}) {
-      Value limit = a.f32(bound);
-      Value isPast = arith::CmpFOp::create(b, predicate, limit, x);
-      x = arith::SelectOp::create(b, isPast, limit, x);
-    }
+    x = clamp(b, x, -104, 89);
     Value magic = a.f32(12582912.0); // 1.5 * 2^23: rounds to an integer
     Value n = arith::SubFOp::create(
         b, a.fma(x, a.f32(1.4426950408889634), magic), magic);
     Value r = a.fma(n, a.f32(-0.693359375), x);
     r = a.fma(n, a.f32(2.12194440e-4), r);
-    Value p = a.f32(1.9875691500e-4);
-    for (double coefficient :
-         {1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1,
-          5.0000001201e-1, 1.0, 1.0})
-      p = a.fma(p, r, a.f32(coefficient));
+    Value p =
+        polynomial(a, r,
+                   {1.0, 5.0000001201e-1, 1.6666665459e-1, 4.1665795894e-2,
+                    8.3334519073e-3, 1.3981999507e-3, 1.9875691500e-4});
     rewriter.replaceOp(op, scale(b, p, n));
     return success();
   }
@@ -220,13 +234,7 @@ struct ApproximateExp2 : public OpRewritePattern<math::Exp2Op> {
         0.6931469775991635, 0.2402224208537512, 0.05550733743251855,
         0.00967151263964829, 0.001326472719721107};
     Arithmetic a{b, x.getType()};
-    // A NaN fails the comparisons and stays.
-    Value lowest = a.f32(-127), highest = a.f32(128);
-    using arith::CmpFPredicate;
-    Value isBelow = arith::CmpFOp::create(b, CmpFPredicate::OGT, lowest, x);
-    x = arith::SelectOp::create(b, isBelow, lowest, x);
-    Value isAbove = arith::CmpFOp::create(b, CmpFPredicate::OLT, highest, x);
-    x = arith::SelectOp::create(b, isAbove, highest, x);
+    x = clamp(b, x, -127, 128);
     // Adding 1.5 * 2^23 rounds to an integer, which stands in the low bits:
     // with 127 more, it is the exponent of 2^n, where -127 makes the number 0
     // and 128 infinite.
@@ -238,15 +246,6 @@ struct ApproximateExp2 : public OpRewritePattern<math::Exp2Op> {
     Value power = arith::BitcastOp::create(b, x.getType(), exponent);
     return a.mul(
         polynomial(a, r, isRough ? ArrayRef(kThird) : ArrayRef(kFifth)), power);
-  }
-
-  /// 1 + c0 r + c1 r^2 + ...
-  static Value polynomial(const Arithmetic &a, Value r,
-                          ArrayRef<double> coefficients) {
-    Value p = a.f32(coefficients.back());
-    for (double coefficient : llvm::reverse(coefficients.drop_back()))
-      p = a.fma(p, r, a.f32(coefficient));
-    return a.fma(p, r, a.f32(1));
   }
 
   bool hasScale;

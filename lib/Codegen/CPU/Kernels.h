@@ -24,6 +24,12 @@ namespace mlir::infini_attn::cpu {
 /// Whether \p op yields out + a * b in f32, of its two inputs.
 bool isSumOfProducts(linalg::GenericOp op);
 
+/// for i = from; i < to; i += step, with values that it carries.
+SmallVector<Value>
+emitLoop(ImplicitLocOpBuilder &b, Value from, Value to, int64_t step,
+         ValueRange carried,
+         function_ref<SmallVector<Value>(Value, ValueRange)> body);
+
 /// A view of a matrix; a stride may be dynamic.
 MemRefType matrixViewType(Type element, int64_t rowStride,
                           int64_t columnStride);

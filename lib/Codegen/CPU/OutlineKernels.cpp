@@ -145,6 +145,22 @@ static std::optional<Contraction> match(linalg::GenericOp op, int64_t lanes) {
 // The function of a kind
 //===----------------------------------------------------------------------===//
 
+SmallVector<Value>
+cpu::emitLoop(ImplicitLocOpBuilder &b, Value from, Value to, int64_t step,
+              ValueRange carried,
+              function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  Value by = arith::ConstantIndexOp::create(b, step);
+  auto loop = scf::ForOp::create(b, from, to, by, carried);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  SmallVector<Value> next =
+      body(loop.getInductionVar(), loop.getRegionIterArgs());
+  // A loop that carries nothing comes with its terminator.
+  if (!carried.empty())
+    scf::YieldOp::create(b, next);
+  return loop.getResults();
+}
+
 MemRefType cpu::matrixViewType(Type element, int64_t rowStride,
                                int64_t columnStride) {
   constexpr int64_t kDynamic = ShapedType::kDynamic;

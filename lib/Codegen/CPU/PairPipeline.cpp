@@ -32,7 +32,6 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace mlir::infini_attn;
@@ -75,10 +74,10 @@ std::optional<PairEpilogue> cpu::findPairEpilogue(linalg::GenericOp product) {
   auto outType = cast<MemRefType>(out.getType());
   int64_t terms = cast<MemRefType>(pairs.getType()).getDimSize(0);
   auto room = out.getDefiningOp<memref::AllocOp>();
-  linalg::FillOp fill = findFill(product, product.getDpsInitsMutable()[0]);
-  if (!room || !fill || !matchPattern(fill.value(), m_PosZeroFloat()) ||
-      outType.getDimSize(1) != kChunk || ShapedType::isDynamic(terms) ||
-      terms % AMXUnit::kSide != 0 || terms > kMostSteps * AMXUnit::kSide)
+  linalg::FillOp fill = findZeroFill(product);
+  if (!room || !fill || outType.getDimSize(1) != kChunk ||
+      ShapedType::isDynamic(terms) || terms % AMXUnit::kSide != 0 ||
+      terms > kMostSteps * AMXUnit::kSide)
     return std::nullopt;
 
   PairEpilogue found;
@@ -105,9 +104,12 @@ std::optional<PairEpilogue> cpu::findPairEpilogue(linalg::GenericOp product) {
       viewType.getRank() != 3 || !isByRows(found.op, view))
     return std::nullopt;
   found.group = viewType.getDimSize(1);
-  if (ShapedType::isDynamic(found.group) || kChunk % found.group != 0 ||
-      !planVectorLoops(found.op, kLanes))
+  std::optional<VectorPlan> plan = planVectorLoops(found.op, kLanes);
+  if (ShapedType::isDynamic(found.group) || kChunk % found.group != 0 || !plan)
     return std::nullopt;
+  found.plan = *plan;
+  found.plan.rowDim = 0;
+  found.plan.vectorDim = 1;
   // The product moves to its epilogue: nothing in between may notice.
   for (Operation *op = product->getNextNode(); op != found.op;
        op = op->getNextNode())
@@ -130,9 +132,9 @@ namespace {
 class Pipeline {
 public:
   Pipeline(ImplicitLocOpBuilder &b, const PairOperands &operands,
-           PairEpilogue epilogue, const VectorPlan &plan, Value ring)
+           PairEpilogue epilogue, Value ring)
       : b(b), operands(operands), epilogue(epilogue), ring(ring), unit(b),
-        plan(plan), payload(b, epilogue.op, this->plan, nest) {
+        payload(b, epilogue.op, this->epilogue.plan, nest) {
     nest.indices.resize(2);
   }
 
@@ -158,7 +160,6 @@ private:
   PairEpilogue epilogue;
   Value ring;
   AMXUnit unit;
-  VectorPlan plan;
   LoopNest nest;
   VectorPayload payload;
   Value terms;
@@ -264,8 +265,5 @@ void Pipeline::emit() {
 
 void cpu::emitPipelined(ImplicitLocOpBuilder &b, const PairOperands &operands,
                         PairEpilogue epilogue, Value ring) {
-  VectorPlan plan = *planVectorLoops(epilogue.op, kLanes);
-  plan.rowDim = 0;
-  plan.vectorDim = 1;
-  Pipeline(b, operands, epilogue, plan, ring).emit();
+  Pipeline(b, operands, epilogue, ring).emit();
 }

@@ -35,7 +35,6 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
-#include "mlir/IR/Matchers.h"
 
 namespace mlir::infini_attn::cpu {
 #define GEN_PASS_DEF_INFINIATTNPAIRPRODUCTS
@@ -169,9 +168,7 @@ struct PairProducts
       }
 
     ImplicitLocOpBuilder b(op.getLoc(), op);
-    linalg::FillOp fill = cpu::findFill(op, op.getDpsInitsMutable()[0]);
-    if (fill && !matchPattern(fill.value(), m_PosZeroFloat()))
-      fill = {};
+    linalg::FillOp fill = cpu::findZeroFill(op);
     if (hasTiles) {
       auto choice = scf::IfOp::create(b, getPermission(function),
                                       /*withElseRegion=*/true);

@@ -26,19 +26,6 @@ Value PairUnit::plus(Value base, int64_t offset) {
   return offset == 0 ? base : arith::AddIOp::create(b, base, index(offset));
 }
 
-Values cpu::emitLoop(ImplicitLocOpBuilder &b, Value from, Value to,
-                     int64_t step, ValueRange carried,
-                     function_ref<Values(Value, ValueRange)> body) {
-  Value by = arith::ConstantIndexOp::create(b, step);
-  auto loop = scf::ForOp::create(b, from, to, by, carried);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  Values next = body(loop.getInductionVar(), loop.getRegionIterArgs());
-  if (!carried.empty())
-    scf::YieldOp::create(b, next);
-  return loop.getResults();
-}
-
 //===----------------------------------------------------------------------===//
 // AMX
 //===----------------------------------------------------------------------===//

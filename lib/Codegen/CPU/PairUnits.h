@@ -14,6 +14,9 @@
 #ifndef INFINI_ATTN_LIB_CODEGEN_CPU_PAIRUNITS_H
 #define INFINI_ATTN_LIB_CODEGEN_CPU_PAIRUNITS_H
 
+#include "Kernels.h"
+#include "VectorPlan.h"
+
 #include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -97,11 +100,6 @@ private:
   bool hasDot;
 };
 
-/// for i = from; i < to; i += step, with values that it carries.
-Values emitLoop(ImplicitLocOpBuilder &b, Value from, Value to, int64_t step,
-                ValueRange carried,
-                function_ref<Values(Value, ValueRange)> body);
-
 /// An elementwise operation on the rows of a product that nobody else reads.
 struct PairEpilogue {
   linalg::GenericOp op;
@@ -109,6 +107,7 @@ struct PairEpilogue {
   /// it is made here.
   SmallVector<Operation *> chain;
   int64_t group = 0; ///< rows of the product in one of op's
+  VectorPlan plan;
 };
 
 /// What reads the result of \p product, if the two can run side by side.

@@ -8,6 +8,8 @@
 
 #include "ThinProduct.h"
 
+#include "Kernels.h"
+
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/ADT/bit.h"
@@ -19,28 +21,15 @@ using namespace mlir::infini_attn::cpu;
 /// each in the worst case, as many as the first-level TLB holds.
 static constexpr int64_t kDepth = 64;
 
-SmallVector<Value>
-ThinProduct::loop(Value from, Value to, int64_t step, ValueRange carried,
-                  function_ref<SmallVector<Value>(Value, ValueRange)> body) {
-  auto loop = scf::ForOp::create(b, from, to, index(step), carried);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  SmallVector<Value> next =
-      body(loop.getInductionVar(), loop.getRegionIterArgs());
-  if (!carried.empty()) // else the loop has its terminator
-    scf::YieldOp::create(b, next);
-  return loop.getResults();
-}
-
 SmallVector<Value> ThinProduct::vectors(
     Value end, ValueRange carried,
     function_ref<SmallVector<Value>(Value, Value, ValueRange)> body) {
   Value tail = arith::RemUIOp::create(b, end, index(lanes));
   Value whole = arith::SubIOp::create(b, end, tail);
   SmallVector<Value> sums =
-      loop(index(0), whole, lanes, carried,
-           [&](Value i, ValueRange args) { return body(i, {}, args); });
-  return loop(whole, end, lanes, sums, [&](Value i, ValueRange args) {
+      emitLoop(b, index(0), whole, lanes, carried,
+               [&](Value i, ValueRange args) { return body(i, {}, args); });
+  return emitLoop(b, whole, end, lanes, sums, [&](Value i, ValueRange args) {
     Value mask = vector::CreateMaskOp::create(
         b, VectorType::get({lanes}, b.getI1Type()), tail);
     return body(i, mask, args);
@@ -135,11 +124,11 @@ void ThinProduct::emitDots(bool isAdded) {
   Value columns = size(rhs, 0), all = index(rows);
   Value whole = arith::SubIOp::create(
       b, columns, arith::RemUIOp::create(b, columns, index(columnTile)));
-  loop(index(0), whole, columnTile, {}, [&](Value column, ValueRange) {
+  emitLoop(b, index(0), whole, columnTile, {}, [&](Value column, ValueRange) {
     SmallVector<Value> rhsRows;
     for (int64_t c = 0; c < columnTile; ++c)
       rhsRows.push_back(add(column, c));
-    loop(index(0), all, rowTile, {}, [&](Value row, ValueRange) {
+    emitLoop(b, index(0), all, rowTile, {}, [&](Value row, ValueRange) {
       SmallVector<Value> lhsRows = rowsOf(row, rowTile);
       Value sums = sumLanes(dots(lhsRows, rhsRows));
       for (auto [i, r] : llvm::enumerate(lhsRows)) {
@@ -157,8 +146,8 @@ void ThinProduct::emitDots(bool isAdded) {
     return SmallVector<Value>();
   });
   // What is left one at a time, the lanes added up in the same order.
-  loop(whole, columns, 1, {}, [&](Value column, ValueRange) {
-    loop(index(0), all, 1, {}, [&](Value row, ValueRange) {
+  emitLoop(b, whole, columns, 1, {}, [&](Value column, ValueRange) {
+    emitLoop(b, index(0), all, 1, {}, [&](Value row, ValueRange) {
       Value sum = dots(row, column).front();
       for (int64_t width = lanes / 2; width > 0; width /= 2) {
         auto slice = [&](int64_t from) {
@@ -195,7 +184,7 @@ void ThinProduct::emitColumns(Value column, int64_t count, Value mask,
   for (Value r : outRows)
     for (Value c : places)
       sums.push_back(load(out, r, c, mask));
-  sums = loop(from, to, 1, sums, [&](Value k, ValueRange args) {
+  sums = emitLoop(b, from, to, 1, sums, [&](Value k, ValueRange args) {
     SmallVector<Value> next(args), x, y;
     for (Value c : places)
       y.push_back(load(rhs, k, c, mask));
@@ -230,21 +219,22 @@ void ThinProduct::emitSums() {
   int64_t columnTile =
       std::min<int64_t>(8, llvm::bit_floor<uint64_t>(sums / rowTile));
   Value columns = size(rhs, 1), depth = size(rhs, 0), all = index(rows);
-  loop(index(0), depth, kDepth, {}, [&](Value from, ValueRange) {
+  emitLoop(b, index(0), depth, kDepth, {}, [&](Value from, ValueRange) {
     Value to = arith::MinUIOp::create(b, add(from, kDepth), depth);
-    loop(index(0), all, rowTile, {}, [&](Value row, ValueRange) {
+    emitLoop(b, index(0), all, rowTile, {}, [&](Value row, ValueRange) {
       Value start = index(0);
       for (int64_t count : {columnTile, int64_t(1)}) {
         Value left = arith::SubIOp::create(b, columns, start);
         Value tail = arith::RemUIOp::create(b, left, index(count * lanes));
         Value whole = arith::SubIOp::create(b, columns, tail);
-        loop(start, whole, count * lanes, {}, [&](Value column, ValueRange) {
-          emitColumns(column, count, {}, row, rowTile, from, to);
-          return SmallVector<Value>();
-        });
+        emitLoop(b, start, whole, count * lanes, {},
+                 [&](Value column, ValueRange) {
+                   emitColumns(column, count, {}, row, rowTile, from, to);
+                   return SmallVector<Value>();
+                 });
         start = whole;
       }
-      loop(start, columns, lanes, {}, [&](Value column, ValueRange) {
+      emitLoop(b, start, columns, lanes, {}, [&](Value column, ValueRange) {
         Value mask = vector::CreateMaskOp::create(
             b, VectorType::get({lanes}, b.getI1Type()),
             arith::SubIOp::create(b, columns, column).getResult());

@@ -57,9 +57,6 @@ private:
                     : arith::AddIOp::create(b, lhs, index(rhs)).getResult();
   }
   Value size(Value x, int64_t dim) { return memref::DimOp::create(b, x, dim); }
-  SmallVector<Value> loop(Value from, Value to, int64_t step,
-                          ValueRange carried,
-                          function_ref<SmallVector<Value>(Value, ValueRange)>);
   /// Whole vectors from 0 to \p end, then one with a mask.
   SmallVector<Value>
   vectors(Value end, ValueRange carried,

@@ -19,6 +19,7 @@
 ///
 //===----------------------------------------------------------------------===//
 
+#include "Kernels.h"
 #include "VectorPayload.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -60,15 +61,13 @@ private:
   Value constant(int64_t value) {
     return arith::ConstantIndexOp::create(b, value);
   }
-  scf::ForOp forLoop(Value from, Value to, int64_t step, ValueRange carried,
-                     function_ref<SmallVector<Value>(Value, ValueRange)> body);
   void emitOuter(ArrayRef<unsigned> outer, bool parallel);
   void emitRowBlock(Value block);
   void emitColumns(Value rowFrom, Value rowTo);
   void emitRows(Value rowFrom, Value rowTo, Value column, int64_t columns,
                 Value mask);
-  Accumulators addStart(const RegisterTile &tile, Accumulators sums);
-  Accumulators emitStart(const RegisterTile &tile, size_t i, OpOperand &init);
+  Accumulators emitStart(const RegisterTile &tile, size_t i, OpOperand &init,
+                         ArrayRef<Value> sums = {});
   RegisterTile makeRows(Value row, int64_t rows);
   Value maskFrom(Value column);
   void emitTile(Value row, int64_t rows, Value column, int64_t columns,
@@ -94,20 +93,6 @@ private:
 //===----------------------------------------------------------------------===//
 // Loops
 //===----------------------------------------------------------------------===//
-
-scf::ForOp
-LoopEmitter::forLoop(Value from, Value to, int64_t step, ValueRange carried,
-                     function_ref<SmallVector<Value>(Value, ValueRange)> body) {
-  auto loop = scf::ForOp::create(b, from, to, constant(step), carried);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  SmallVector<Value> next =
-      body(loop.getInductionVar(), loop.getRegionIterArgs());
-  // A loop that carries nothing comes with its terminator.
-  if (!carried.empty())
-    scf::YieldOp::create(b, next);
-  return loop;
-}
 
 void LoopEmitter::emit() {
   for (Range range : cast<linalg::LinalgOp>(op.getOperation())
@@ -181,7 +166,7 @@ void LoopEmitter::emitColumns(Value rowFrom, Value rowTo) {
     Value left = arith::SubIOp::create(b, extent, from);
     Value tail = arith::RemUIOp::create(b, left, constant(step));
     Value whole = b.createOrFold<arith::SubIOp>(extent, tail);
-    forLoop(from, whole, step, {}, [&](Value column, ValueRange) {
+    emitLoop(b, from, whole, step, {}, [&](Value column, ValueRange) {
       emitRows(rowFrom, rowTo, column, columns, {});
       return SmallVector<Value>();
     });
@@ -191,7 +176,7 @@ void LoopEmitter::emitColumns(Value rowFrom, Value rowTo) {
   }
   if (known && *known % plan.lanes == 0)
     return;
-  forLoop(from, extent, plan.lanes, {}, [&](Value column, ValueRange) {
+  emitLoop(b, from, extent, plan.lanes, {}, [&](Value column, ValueRange) {
     emitRows(rowFrom, rowTo, column, 1, maskFrom(column));
     return SmallVector<Value>();
   });
@@ -216,12 +201,12 @@ void LoopEmitter::emitRows(Value rowFrom, Value rowTo, Value column,
   Value count = arith::SubIOp::create(b, rowTo, rowFrom);
   Value tail = arith::RemUIOp::create(b, count, constant(plan.rows));
   Value whole = arith::SubIOp::create(b, rowTo, tail);
-  forLoop(rowFrom, whole, plan.rows, {}, [&](Value row, ValueRange) {
+  emitLoop(b, rowFrom, whole, plan.rows, {}, [&](Value row, ValueRange) {
     emitOne(row, plan.rows);
     return SmallVector<Value>();
   });
   if (plan.rows > 1)
-    forLoop(whole, rowTo, 1, {}, [&](Value row, ValueRange) {
+    emitLoop(b, whole, rowTo, 1, {}, [&](Value row, ValueRange) {
       emitOne(row, 1);
       return SmallVector<Value>();
     });
@@ -236,8 +221,8 @@ LoopEmitter::emitReductions(ArrayRef<unsigned> dims, ArrayRef<Value> init,
   unsigned dim = dims.front();
   Value extent = nest.upper[dim];
   auto steps = [&](Value from, Value to, int64_t count, ValueRange start) {
-    scf::ForOp loop =
-        forLoop(from, to, count, start, [&](Value iv, ValueRange carried) {
+    return emitLoop(
+        b, from, to, count, start, [&](Value iv, ValueRange carried) {
           Accumulators values(carried);
           for (int64_t i = 0; i < count; ++i) {
             nest.indices[dim] =
@@ -246,7 +231,6 @@ LoopEmitter::emitReductions(ArrayRef<unsigned> dims, ArrayRef<Value> init,
           }
           return values;
         });
-    return Accumulators(loop.getResults());
   };
   // The innermost steps are unrolled: fewer additions compete with the
   // products.
@@ -287,20 +271,30 @@ RegisterTile LoopEmitter::makeRows(Value row, int64_t rows) {
 }
 
 /// What the accumulators of output \p i begin with: what it holds, or its fill;
-/// null where the payload reads neither.
+/// null where the payload reads neither. Added to \p sums, where there are any.
 Accumulators LoopEmitter::emitStart(const RegisterTile &tile, size_t i,
-                                    OpOperand &init) {
+                                    OpOperand &init, ArrayRef<Value> sums) {
   linalg::FillOp fill = plan.fills[i];
   Value condition = plan.conditions[i];
   size_t count = tile.rowIndex.size() * tile.columnIndex.size();
+  auto started = [&](size_t n, Value start) -> Value {
+    return sums.empty() ? start : arith::AddFOp::create(b, start, sums[n]);
+  };
   auto filled = [&] {
-    return Accumulators(count, fill ? payload.toVector(fill.value()) : Value());
+    if (!sums.empty() && matchPattern(fill.value(), m_AnyZeroFloat()))
+      return Accumulators(sums);
+    Value value = fill ? payload.toVector(fill.value()) : Value();
+    Accumulators values;
+    for (size_t n = 0; n < count; ++n)
+      values.push_back(started(n, value));
+    return values;
   };
   auto loaded = [&] {
     Accumulators values;
     for (Value r : tile.rowIndex)
       for (Value c : tile.columnIndex)
-        values.push_back(payload.load(init, r, c, tile.mask));
+        values.push_back(
+            started(values.size(), payload.load(init, r, c, tile.mask)));
     return values;
   };
   if (!op.payloadUsesValueFromOperand(&init) || (fill && !condition))
@@ -318,38 +312,6 @@ Accumulators LoopEmitter::emitStart(const RegisterTile &tile, size_t i,
   for (Value &value : values)
     value = payload.toVector(value);
   scf::YieldOp::create(b, values);
-  return Accumulators(branch.getResults());
-}
-
-/// \p sums and what a tile begins with.
-Accumulators LoopEmitter::addStart(const RegisterTile &tile,
-                                   Accumulators sums) {
-  OpOperand &init = op.getDpsInitsMutable()[0];
-  linalg::FillOp fill = plan.fills[0];
-  Value condition = plan.conditions[0];
-  bool isZero = fill && matchPattern(fill.value(), m_AnyZeroFloat());
-  if (isZero && !condition)
-    return sums;
-  auto added = [&](bool isFilled) {
-    Accumulators totals;
-    auto sum = sums.begin();
-    for (Value r : tile.rowIndex)
-      for (Value c : tile.columnIndex) {
-        Value start = isFilled ? payload.toVector(fill.value())
-                               : payload.load(init, r, c, tile.mask);
-        totals.push_back(arith::AddFOp::create(b, start, *sum++));
-      }
-    return totals;
-  };
-  if (!condition)
-    return added(/*isFilled=*/static_cast<bool>(fill));
-  auto branch = scf::IfOp::create(b, ValueRange(sums).getTypes(), condition,
-                                  /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(branch.thenBlock());
-  scf::YieldOp::create(b, isZero ? sums : added(/*isFilled=*/true));
-  b.setInsertionPointToStart(branch.elseBlock());
-  scf::YieldOp::create(b, added(/*isFilled=*/false));
   return Accumulators(branch.getResults());
 }
 
@@ -406,7 +368,7 @@ void LoopEmitter::emitTile(Value row, int64_t rows, Value column,
                      });
 
   if (isSum)
-    accumulators = addStart(tile, accumulators);
+    accumulators = emitStart(tile, 0, op.getDpsInitsMutable()[0], accumulators);
   size_t i = 0;
   for (OpOperand &init : op.getDpsInitsMutable())
     for (Value r : tile.rowIndex)
@@ -501,16 +463,14 @@ void LoopEmitter::emitReduceTile(Value row, int64_t rows) {
               value = arith::SelectOp::create(b, mask, value, old);
           return next;
         };
-        scf::ForOp main = forLoop(constant(0), whole, plan.lanes, carried,
-                                  [&](Value column, ValueRange values) {
-                                    return body(column, values, {});
-                                  });
-        scf::ForOp masked =
-            forLoop(whole, extent, plan.lanes, main.getResults(),
-                    [&](Value column, ValueRange values) {
-                      return body(column, values, maskFrom(column));
-                    });
-        return Accumulators(masked.getResults());
+        Accumulators main = emitLoop(b, constant(0), whole, plan.lanes, carried,
+                                     [&](Value column, ValueRange values) {
+                                       return body(column, values, {});
+                                     });
+        return emitLoop(b, whole, extent, plan.lanes, main,
+                        [&](Value column, ValueRange values) {
+                          return body(column, values, maskFrom(column));
+                        });
       });
 
   size_t i = 0;

@@ -323,7 +323,6 @@ void VectorPayload::evaluate(const RegisterTile &tile,
         if (op.payloadUsesValueFromOperand(input))
           loadOnce(*input, r, c);
 
-  auto yield = cast<linalg::YieldOp>(op.getBody()->getTerminator());
   for (size_t r = 0; r < rows; ++r)
     for (size_t c = 0; c < columns; ++c) {
       IRMapping map;
@@ -333,25 +332,27 @@ void VectorPayload::evaluate(const RegisterTile &tile,
       for (auto [i, arg] : llvm::enumerate(op.getRegionOutputArgs()))
         if (Value old = accumulators[(i * rows + r) * columns + c])
           map.map(arg, old);
-      for (Operation &inner : op.getBody()->without_terminator()) {
-        Value value = clonePayloadOp(&inner, map, tile.rowIndex[r],
-                                     tile.columnIndex[c], tile.mask);
-        if (value)
-          map.map(inner.getResult(0), value);
-      }
-      for (auto [i, result] : llvm::enumerate(yield.getOperands()))
-        accumulators[(i * rows + r) * columns + c] =
-            toVector(map.lookupOrDefault(result));
+      for (auto [i, result] : llvm::enumerate(clonePayload(
+               map, tile.rowIndex[r], tile.columnIndex[c], tile.mask)))
+        accumulators[(i * rows + r) * columns + c] = result;
     }
+}
+
+/// What the payload yields for one vector of lanes, with its arguments in
+/// \p map.
+SmallVector<Value> VectorPayload::clonePayload(IRMapping &map, Value row,
+                                               Value column, Value mask) {
+  for (Operation &inner : op.getBody()->without_terminator())
+    if (Value value = clonePayloadOp(&inner, map, row, column, mask))
+      map.map(inner.getResult(0), value);
+  return llvm::map_to_vector(
+      op.getBody()->getTerminator()->getOperands(),
+      [&](Value result) { return toVector(map.lookupOrDefault(result)); });
 }
 
 Value VectorPayload::evaluate(ValueRange inputs, Value row, Value column) {
   IRMapping map;
   for (auto [input, value] : llvm::zip(op.getDpsInputOperands(), inputs))
     map.map(op.getMatchingBlockArgument(input), value);
-  for (Operation &inner : op.getBody()->without_terminator())
-    if (Value value = clonePayloadOp(&inner, map, row, column, {}))
-      map.map(inner.getResult(0), value);
-  auto yield = cast<linalg::YieldOp>(op.getBody()->getTerminator());
-  return toVector(map.lookupOrDefault(yield.getOperand(0)));
+  return clonePayload(map, row, column, {}).front();
 }

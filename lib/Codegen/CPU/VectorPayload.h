@@ -100,6 +100,8 @@ private:
   Value clampedLane(Value column, int64_t lane);
   Value clonePayloadOp(Operation *inner, IRMapping &map, Value row,
                        Value column, Value mask);
+  SmallVector<Value> clonePayload(IRMapping &map, Value row, Value column,
+                                  Value mask);
   Value cloneTableLoad(memref::LoadOp load, IRMapping &map, Value column,
                        Value mask);
 

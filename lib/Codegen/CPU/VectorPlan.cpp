@@ -16,6 +16,8 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 
+#include "mlir/IR/Matchers.h"
+
 using namespace mlir;
 using namespace mlir::infini_attn;
 using namespace mlir::infini_attn::cpu;
@@ -322,6 +324,13 @@ linalg::FillOp cpu::findFill(linalg::GenericOp op, OpOperand &init) {
     fill = candidate;
   }
   return fill;
+}
+
+linalg::FillOp cpu::findZeroFill(linalg::GenericOp op) {
+  linalg::FillOp fill = findFill(op, op.getDpsInitsMutable()[0]);
+  return fill && matchPattern(fill.value(), m_PosZeroFloat())
+             ? fill
+             : linalg::FillOp();
 }
 
 /// The loop along the lanes: one that moves every output and few inputs other

@@ -76,6 +76,9 @@ std::optional<VectorPlan> planVectorLoops(linalg::GenericOp op, int64_t lanes);
 /// it need not be done: `op` itself writes each element of the buffer.
 linalg::FillOp findFill(linalg::GenericOp op, OpOperand &init);
 
+/// The same for the first output, where it begins with +0: -0 + 0 would be +0.
+linalg::FillOp findZeroFill(linalg::GenericOp op);
+
 /// The operation that combines output `index` of `op` over its reduction loops,
 /// and the other operand of it; null where the payload is no such reduction.
 std::pair<Operation *, Value> getCombiner(linalg::GenericOp op, unsigned index);
