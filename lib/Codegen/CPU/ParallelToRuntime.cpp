@@ -74,13 +74,31 @@ struct ParallelToRuntime
     : public cpu::impl::InfiniAttnParallelToRuntimeBase<ParallelToRuntime> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
+    outlined.clear();
     SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
     // A loop inside of another is one of the function that the other becomes.
-    while (!functions.empty()) {
-      func::FuncOp function = functions.pop_back_val();
-      for (auto [number, loop] : llvm::enumerate(outermostLoops(function)))
-        functions.push_back(outline(loop, number));
-    }
+    // The outer ones all come first, so that equal ones are still equal.
+    for (size_t i = 0; i < functions.size(); ++i)
+      for (auto [number, loop] : llvm::enumerate(outermostLoops(functions[i])))
+        if (func::FuncOp made = outline(loop, number))
+          functions.push_back(made);
+  }
+
+  /// By the number of their operations.
+  DenseMap<int64_t, SmallVector<func::FuncOp>> outlined;
+
+  /// A function that does the same as \p function, or \p function itself, which
+  /// the next may be compared with. A model's layers are alike.
+  func::FuncOp findEqual(func::FuncOp function) {
+    int64_t size = 0;
+    function->walk([&](Operation *) { ++size; });
+    for (func::FuncOp other : outlined[size])
+      if (OperationEquivalence::isRegionEquivalentTo(
+              &other.getBody(), &function.getBody(),
+              OperationEquivalence::IgnoreLocations))
+        return other;
+    outlined[size].push_back(function);
+    return function;
   }
 
   static SmallVector<scf::ParallelOp> outermostLoops(Operation *root) {
@@ -111,7 +129,8 @@ struct ParallelToRuntime
     return name;
   }
 
-  /// Replaces \p loop by a call; returns the function of its body.
+  /// Replaces \p loop by a call; returns the function of its body if it is one
+  /// that was not there.
   func::FuncOp outline(scf::ParallelOp loop, unsigned number) {
     auto parent = loop->getParentOfType<func::FuncOp>();
     MLIRContext *context = &getContext();
@@ -150,7 +169,7 @@ struct ParallelToRuntime
     auto type =
         b.getFunctionType({pointer, b.getI64Type(), b.getI64Type()}, {});
     std::string name = (parent.getName() + "_parallel_" + Twine(number)).str();
-    Value body = func::ConstantOp::create(b, type, name);
+    auto body = func::ConstantOp::create(b, type, name);
     func::CallOp::create(
         b, runtimeFunction(loop), TypeRange(),
         ValueRange{cast(b, body, pointer), frame,
@@ -208,7 +227,12 @@ struct ParallelToRuntime
       hoistBuffers(range);
     }
     loop.erase();
-    return function;
+    func::FuncOp equal = findEqual(function);
+    if (equal == function)
+      return function;
+    body.setValueAttr(FlatSymbolRefAttr::get(equal));
+    function.erase();
+    return nullptr;
   }
 
   /// Iterations of a range follow each other: they share the buffers that each

@@ -64,3 +64,40 @@ func.func @reduction(%in: memref<8xf32>) -> f32 {
   }
   return %sum : f32
 }
+
+// Loops that do the same share a function, also what is inside of them: the
+// layers of a model.
+// CHECK: func.func private @alike_parallel_0_parallel_0(
+// CHECK: func.func private @alike_parallel_0(
+// CHECK-NOT: func.func private @alike_parallel_1
+// CHECK: func.func private @alike_parallel_2(
+// CHECK-LABEL: func.func @alike(
+// CHECK-DAG: %[[SHARED:.*]] = constant @alike_parallel_0 :
+// CHECK-DAG: %[[OTHER:.*]] = constant @alike_parallel_2 :
+// CHECK: %[[FIRST:.*]] = builtin.unrealized_conversion_cast %[[SHARED]] :
+// CHECK: call @infini_parallel_for_outer(%[[FIRST]],
+// CHECK: %[[SECOND:.*]] = builtin.unrealized_conversion_cast %[[SHARED]] :
+// CHECK: call @infini_parallel_for_outer(%[[SECOND]],
+// CHECK: %[[THIRD:.*]] = builtin.unrealized_conversion_cast %[[OTHER]] :
+// CHECK: call @infini_parallel_for(%[[THIRD]],
+func.func @alike(%a: memref<?x4xf32>, %b: memref<?x4xf32>, %value: f32) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %m = memref.dim %a, %c0 : memref<?x4xf32>
+  %n = memref.dim %b, %c0 : memref<?x4xf32>
+  scf.parallel (%i) = (%c0) to (%m) step (%c1) {
+    scf.parallel (%k) = (%c0) to (%c4) step (%c1) {
+      memref.store %value, %a[%i, %k] : memref<?x4xf32>
+    }
+  }
+  scf.parallel (%i) = (%c0) to (%n) step (%c1) {
+    scf.parallel (%k) = (%c0) to (%c4) step (%c1) {
+      memref.store %value, %b[%i, %k] : memref<?x4xf32>
+    }
+  }
+  scf.parallel (%i) = (%c0) to (%n) step (%c1) {
+    memref.store %value, %b[%i, %c1] : memref<?x4xf32>
+  }
+  return
+}
