@@ -8,6 +8,8 @@
 
 #include "infini_attn/Target/CPU.h"
 
+#include "infini_attn/Runtime/Runtime.h"
+
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -115,7 +117,8 @@ static StringRef baselineFeatures(const llvm::Triple &triple) {
 
 /// The first target whose features all are there, and none that it must not
 /// have.
-static const cpu::Target *chooseTarget(const llvm::MCSubtargetInfo &subtarget) {
+static const cpu::Target *chooseTarget(const llvm::MCSubtargetInfo &subtarget,
+                                       const CPUOptions &options) {
   for (const cpu::Target &target : cpu::getTargets()) {
     SmallVector<StringRef> features;
     StringRef(target.features).split(features, ',', -1, /*KeepEmpty=*/false);
@@ -124,8 +127,12 @@ static const cpu::Target *chooseTarget(const llvm::MCSubtargetInfo &subtarget) {
           return subtarget.getTargetTriple().isX86() &&
                  subtarget.checkFeatures(("+" + feature.drop_front()).str()) ==
                      feature.starts_with("+");
-        }))
-      return &target;
+        })) {
+      if (!options.inProcess || target.pairUnit != cpu::PairProductUnit::AMX)
+        return &target;
+      if (infini_request_amx())
+        return cpu::lookupTarget("amx-granted");
+    }
   }
   llvm_unreachable("the last target needs no feature");
 }
@@ -195,6 +202,17 @@ llvm::Expected<CPUTarget> CPUTarget::create(const CPUOptions &options) {
         "got '" +
         options.triple + "'");
   result.chosen = options.emulateAMX ? cpu::lookupTarget("amx-emulated")
-                                     : chooseTarget(*subtarget);
+                                     : chooseTarget(*subtarget, options);
+  return result;
+}
+
+CPUTarget CPUTarget::clone() const {
+  const llvm::TargetMachine &from = *targetMachine;
+  CPUTarget result;
+  result.targetMachine.reset(from.getTarget().createTargetMachine(
+      from.getTargetTriple(), from.getTargetCPU(),
+      from.getTargetFeatureString(), from.Options, from.getRelocationModel(),
+      std::nullopt, from.getOptLevel()));
+  result.chosen = chosen;
   return result;
 }

@@ -23,7 +23,7 @@
 // CHECK: infini-attn-return-in-place
 // CHECK: scf-forall-to-parallel
 // CHECK: infini-attn-outline-thin-products{vector-bits=512}
-// CHECK: infini-attn-pair-products{unit=fma vector-bits=512}
+// CHECK: infini-attn-pair-products{tiles-granted=false unit=fma vector-bits=512}
 // CHECK: infini-attn-outline-kernels{vector-bits=512}
 // CHECK: infini-attn-linalg-to-vector-loops{vector-bits=512}
 // CHECK: infini-attn-approximate-math{has-scale=false}
@@ -39,7 +39,7 @@
 // AVX2-NOT: infini-attn-pair-products
 // AVX2: infini-attn-linalg-to-vector-loops{vector-bits=256}
 
-// UNKNOWN: expected target to be one of amx, avx512-bf16, avx512, avx2, avx, generic, amx-emulated, got 'z80'
+// UNKNOWN: expected target to be one of amx, avx512-bf16, avx512, avx2, avx, generic, amx-granted, amx-emulated, got 'z80'
 
 // PLAIN: convert-elementwise-to-linalg
 // PLAIN: infini-attn-guard-lookups

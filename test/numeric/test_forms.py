@@ -1,7 +1,10 @@
 """Products of pairs of bf16 in each form that this machine can run: tiles, dot products, or vectors that stand for them."""
+import ctypes
+import errno
 import os
 import pathlib
 import re
+import struct
 import subprocess
 import sys
 
@@ -12,7 +15,7 @@ import conftest
 import programs
 from cases import OPS, Program, grid, inputs
 from checking import assert_close
-from compiled import LLVM
+from compiled import BIN, LLVM
 from element_types import BITS, decode, encode
 from sample import sample
 
@@ -121,3 +124,40 @@ def test_refused(tmp_path):
     done = subprocess.run(tests, env=os.environ | {"LD_PRELOAD": str(tmp_path / "refusal.so")}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
     assert "4 passed" in done.stdout and "refused" in done.stderr
+
+
+def refuse_tiles():
+    """In this process and those that it starts, the system refuses the state of the tiles: a filter of system calls does."""
+    load, equal, give = 0x20, 0x15, 0x06  # BPF: a word of seccomp_data, jumps over (if so, if not), the answer
+    allow, permission_denied = 0x7fff0000, 0x00050000 | errno.EPERM
+    arch_prctl, request = 158, 0x1023
+    code = [(load, 0, 0, 0), (equal, 0, 3, arch_prctl), (load, 0, 0, 16), (equal, 0, 1, request), (give, 0, 0, permission_denied),
+            (give, 0, 0, allow)]
+    filters = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *instruction) for instruction in code))
+    program = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(code), ctypes.addressof(filters)))
+    prctl = ctypes.CDLL(None).prctl
+    no_new_privileges, set_seccomp, mode_filter = 38, 22, 2
+    if prctl(no_new_privileges, 1, 0, 0, 0) or prctl(set_seccomp, mode_filter, program, 0, 0):
+        raise OSError("expected to filter system calls")
+
+
+@pytest.mark.skipif("tiles" not in FORMS, reason="this CPU has no AMX")
+@pytest.mark.parametrize("form", ["tiles", "widened"])
+def test_in_process(form, build, tmp_path):
+    """Code for this process only has one way: that of the tiles, or where they are refused that of a CPU without them."""
+    program = TILED[0]
+    arguments = sample(program, batch=2, tokens=431, lengths=[431, 143], widths=(64, 64))
+    (tmp_path / "module.mlir").write_text(programs.text(program))
+    inputs = []
+    for key in programs.operands(program):
+        np.save(tmp_path / f"{key}.npy", arguments[key])
+        inputs.append(f"--input={tmp_path / key}.npy")
+    outputs = [tmp_path / f"{key}.out.npy" for key, _ in programs.RESULTS[program.op]]
+    subprocess.run([BIN / "infini-run", tmp_path / "module.mlir", "--dtype=bf16", *inputs,
+                    f"--output={','.join(map(str, outputs))}"], check=True,
+                   preexec_fn=refuse_tiles if form == "widened" else None)
+    expected = conftest.call(build(programs.text(program), FORMS[form]), program, arguments)
+    others = conftest.call(build(programs.text(program), FORMS["tiles" if form == "widened" else "widened"]), program, arguments)
+    for (key, _), path in zip(programs.RESULTS[program.op], outputs):
+        np.testing.assert_array_equal(np.load(path), expected[key])
+    assert any((np.load(path) != others[key]).any() for (key, _), path in zip(programs.RESULTS[program.op], outputs))

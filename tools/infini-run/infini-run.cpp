@@ -268,8 +268,10 @@ static llvm::Error run(ModuleOp module, infini::RunOptions options) {
       return llvm::createStringError("expected a function that streams, got '" +
                                      *name + "'");
   }
+  infini_attn::CPUOptions here;
+  here.inProcess = true;
   llvm::Expected<infini_attn::CPUTarget> target =
-      infini_attn::CPUTarget::create({});
+      infini_attn::CPUTarget::create(here);
   if (!target)
     return target.takeError();
   llvm::Expected<std::unique_ptr<infini_attn::Session>> session =

@@ -138,6 +138,19 @@ struct PairProducts
                arith::CmpIOp::create(b, arith::CmpIPredicate::ne, answer, no);
   }
 
+  /// Tiles where \p function may use them, vectors elsewhere.
+  void choose(ImplicitLocOpBuilder &b, func::FuncOp function,
+              function_ref<void()> byTiles, function_ref<void()> byVectors) {
+    if (tilesGranted)
+      return byTiles();
+    auto choice = scf::IfOp::create(b, getPermission(function),
+                                    /*withElseRegion=*/true);
+    b.setInsertionPointToStart(choice.thenBlock());
+    byTiles();
+    b.setInsertionPointToStart(choice.elseBlock());
+    byVectors();
+  }
+
   LogicalResult lower(linalg::GenericOp op) {
     auto isMatrix = [](Value operand, bool isElement) {
       auto type = dyn_cast<MemRefType>(operand.getType());
@@ -163,21 +176,21 @@ struct PairProducts
     bool hasTiles = unit == cpu::PairProductUnit::AMX && function;
     if (hasTiles)
       if (std::optional<PairEpilogue> epilogue = findPairEpilogue(op)) {
-        lowerBoth(operands, *epilogue, getPermission(function));
+        lowerBoth(operands, *epilogue, function);
         return success();
       }
 
     ImplicitLocOpBuilder b(op.getLoc(), op);
     linalg::FillOp fill = cpu::findZeroFill(op);
-    if (hasTiles) {
-      auto choice = scf::IfOp::create(b, getPermission(function),
-                                      /*withElseRegion=*/true);
-      b.setInsertionPointToStart(choice.thenBlock());
+    auto byTiles = [&] {
       AMXUnit tiles(b);
       emit(b, tiles, operands, /*isAdded=*/!fill);
-      b.setInsertionPointToStart(choice.elseBlock());
-    }
-    callVectorProduct(b, operands, /*isAdded=*/!fill);
+    };
+    auto byVectors = [&] { callVectorProduct(b, operands, /*isAdded=*/!fill); };
+    if (hasTiles)
+      choose(b, function, byTiles, byVectors);
+    else
+      byVectors();
     op.erase();
     if (fill)
       fill.erase();
@@ -186,24 +199,24 @@ struct PairProducts
 
   /// A product and its epilogue.
   void lowerBoth(const PairOperands &operands, PairEpilogue epilogue,
-                 Value permission) {
+                 func::FuncOp function) {
     ImplicitLocOpBuilder b(epilogue.op.getLoc(), epilogue.op);
     Value ring = getRing(epilogue.op);
-    auto choice = scf::IfOp::create(b, permission, /*withElseRegion=*/true);
-    b.setInsertionPointToStart(choice.thenBlock());
-    emitPipelined(b, operands, epilogue, ring);
-    b.setInsertionPointToStart(choice.elseBlock());
-    IRMapping map;
-    for (Operation *op : epilogue.chain) {
-      if (isa<linalg::FillOp>(op))
-        continue;
-      if (op->hasAttr(InfiniAttnDialect::kPairProductAttr))
-        callVectorProduct(
-            b, {operands.x, operands.y, map.lookupOrDefault(operands.out)},
-            /*isAdded=*/false);
-      else
-        b.clone(*op, map);
-    }
+    auto byTiles = [&] { emitPipelined(b, operands, epilogue, ring); };
+    auto byVectors = [&] {
+      IRMapping map;
+      for (Operation *op : epilogue.chain) {
+        if (isa<linalg::FillOp>(op))
+          continue;
+        if (op->hasAttr(InfiniAttnDialect::kPairProductAttr))
+          callVectorProduct(
+              b, {operands.x, operands.y, map.lookupOrDefault(operands.out)},
+              /*isAdded=*/false);
+        else
+          b.clone(*op, map);
+      }
+    };
+    choose(b, function, byTiles, byVectors);
     // The room and its view are left without use, or to others.
     for (Operation *op : llvm::reverse(epilogue.chain))
       if (isa<linalg::LinalgOp>(op))

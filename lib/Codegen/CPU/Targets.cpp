@@ -16,10 +16,11 @@ using namespace mlir::infini_attn;
 /// A CPU is of the first kind whose features it has. One with AMX runs the dot
 /// product of pairs at half the speed of f32 FMA: without its tiles bf16 is
 /// widened there.
+static constexpr llvm::StringLiteral kAMX =
+    "+amx-tile,+amx-bf16,+avx512bf16,+avx512f,+avx512bw,+avx512dq,+avx512vl";
 static constexpr cpu::Target kTargets[] = {
-    {"amx",
-     "+amx-tile,+amx-bf16,+avx512bf16,+avx512f,+avx512bw,+avx512dq,+avx512vl",
-     512, cpu::PairProductUnit::AMX, /*hasScale=*/true, /*roundsToBF16=*/true},
+    {"amx", kAMX, 512, cpu::PairProductUnit::AMX, /*hasScale=*/true,
+     /*roundsToBF16=*/true},
     {"avx512-bf16",
      "+avx512bf16,+avx512f,+avx512bw,+avx512dq,+avx512vl,-amx-bf16", 512,
      cpu::PairProductUnit::Dot, /*hasScale=*/true, /*roundsToBF16=*/true},
@@ -28,7 +29,10 @@ static constexpr cpu::Target kTargets[] = {
     {"avx2", "+avx2,+fma", 256, std::nullopt},
     {"avx", "+avx", 256, std::nullopt},
     {"generic", "", 128, std::nullopt},
-    // Found by name only: the form of AMX on a CPU of any kind.
+    // Found by name only: AMX for a process that may use it, and its form on a
+    // CPU of any kind.
+    {"amx-granted", kAMX, 512, cpu::PairProductUnit::AMX, /*hasScale=*/true,
+     /*roundsToBF16=*/true, /*tilesGranted=*/true},
     {"amx-emulated", "", 512, cpu::PairProductUnit::FMA},
 };
 

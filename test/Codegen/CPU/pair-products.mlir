@@ -1,6 +1,7 @@
 // RUN: infini-opt %s --infini-attn-pair-products=unit=amx --canonicalize --split-input-file --verify-diagnostics | FileCheck %s --check-prefixes=CHECK,AMX
 // RUN: infini-opt %s --infini-attn-pair-products=unit=dot --canonicalize --split-input-file --verify-diagnostics | FileCheck %s --check-prefixes=CHECK,VECTOR,DOT
 // RUN: infini-opt %s --infini-attn-pair-products="unit=fma vector-bits=256" --canonicalize --split-input-file --verify-diagnostics | FileCheck %s --check-prefixes=CHECK,VECTOR,FMA
+// RUN: infini-opt %s --infini-attn-pair-products="unit=amx tiles-granted" --canonicalize --split-input-file --verify-diagnostics | FileCheck %s --check-prefix=GRANTED
 // RUN: infini-opt %s --infini-attn-pair-products=unit=amx --infini-attn-amx-to-llvm --split-input-file --verify-diagnostics | FileCheck %s --check-prefix=TILES
 
 #left = affine_map<(m, n, k) -> (m, k * 2)>
@@ -38,6 +39,11 @@
 // AMX-COUNT-4: amx.tile_store %[[OUT]]
 // AMX: } else {
 // CHECK: call @infini_product_pairs(
+
+// A process that has them does not ask, and has no other way.
+// GRANTED-NOT: @infini
+// GRANTED-NOT: scf.if
+// GRANTED: amx.tile_mulf
 
 // TILES-LABEL: func.func @product(
 // TILES: llvm.call_intrinsic "llvm.x86.tilezero.internal"{{.*}} -> !llvm.x86_amx

@@ -197,7 +197,8 @@ def InfiniAttnPairProducts
         for chunk of 32 rows:  S' = x[chunk] y  beside  P = f(S of two before)
 
     A process may be refused the state of the tiles; then
-    (`infini_request_amx`, asked where a function begins) it calls the vectors.
+    (`infini_request_amx`, asked where a function begins) it calls the vectors,
+    unless it is said to have them (`tiles-granted`).
     `fma` runs everywhere: it is how the form is tested on CPUs that lack the
     other two.
 
@@ -215,7 +216,9 @@ def InfiniAttnPairProducts
              clEnumValN(::mlir::infini_attn::cpu::PairProductUnit::AMX, "amx",
                         "AMX-BF16"))}]>,
     Option<"vectorBits", "vector-bits", "unsigned", "512",
-           "width of a vector register in bits: 512, 256 or 128">
+           "width of a vector register in bits: 512, 256 or 128">,
+    Option<"tilesGranted", "tiles-granted", "bool", "false",
+           "the process may use AMX: nothing asks for it">
   ];
   let dependentDialects = [
     "::mlir::amx::AMXDialect", "::mlir::arith::ArithDialect",

@@ -33,6 +33,9 @@ struct Target {
   bool hasScale = false;
   /// f32 is rounded to bf16 by an instruction.
   bool roundsToBF16 = false;
+  /// The code's process has permission to use AMX: it need not ask for it, nor
+  /// have another way.
+  bool tilesGranted = false;
 };
 
 /// All of them, the best first.
