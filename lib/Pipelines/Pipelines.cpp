@@ -147,8 +147,8 @@ void infini_attn::buildToLinalgPipeline(OpPassManager &pm) {
   addLLVMConversion(pm);
 }
 
-void infini_attn::buildToCPUPipeline(OpPassManager &pm,
-                                     const cpu::Target &target) {
+void infini_attn::buildCPUFunctions(OpPassManager &pm,
+                                    const cpu::Target &target) {
   addGuards(pm);
   // infini_attn, linalg, tensor: one task a batch row and head
   pm.addPass(createInfiniAttnDistribute());
@@ -170,6 +170,7 @@ void infini_attn::buildToCPUPipeline(OpPassManager &pm,
     cpu::InfiniAttnPairProductsOptions pairOptions;
     pairOptions.unit = *target.pairUnit;
     pairOptions.vectorBits = target.vectorBits;
+    pairOptions.tilesGranted = target.tilesGranted;
     pm.addPass(cpu::createInfiniAttnPairProducts(pairOptions));
   }
   cpu::InfiniAttnOutlineKernelsOptions outlineOptions;
@@ -186,7 +187,17 @@ void infini_attn::buildToCPUPipeline(OpPassManager &pm,
   // memref, scf, vector -> func, llvm for the calls of the runtime
   pm.addPass(cpu::createInfiniAttnParallelToRuntime());
   pm.addPass(cpu::createInfiniAttnChecksToRuntime());
+}
+
+void infini_attn::buildCPUFunctionsToLLVM(OpPassManager &pm,
+                                          const cpu::Target &target) {
   addLLVMConversion(pm, target.roundsToBF16);
+}
+
+void infini_attn::buildToCPUPipeline(OpPassManager &pm,
+                                     const cpu::Target &target) {
+  buildCPUFunctions(pm, target);
+  buildCPUFunctionsToLLVM(pm, target);
 }
 
 void infini_attn::registerPipelines() {

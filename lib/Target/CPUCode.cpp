@@ -28,6 +28,8 @@
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <deque>
+
 using namespace mlir;
 using namespace mlir::infini_attn;
 
@@ -89,7 +91,8 @@ std::unique_ptr<llvm::Module>
 infini_attn::translateForCPU(ModuleOp module, llvm::LLVMContext &context,
                              const CPUTarget &target) {
   std::unique_ptr<llvm::Module> llvmModule =
-      translateModuleToLLVMIR(module, context);
+      translateModuleToLLVMIR(module, context, "LLVMDialectModule",
+                              /*disableVerification=*/true);
   if (!llvmModule) {
     module.emitError("expected a module that translates to LLVM IR");
     return nullptr;
@@ -184,24 +187,35 @@ static llvm::Expected<std::string> findLinker() {
 }
 
 llvm::Expected<llvm::SmallVector<char, 0>>
-infini_attn::linkShared(llvm::ArrayRef<char> object, StringRef runtimeArchive) {
+infini_attn::linkShared(llvm::ArrayRef<Object> objects,
+                        StringRef runtimeArchive) {
   if (!llvm::sys::fs::exists(runtimeArchive))
     return llvm::createStringError(
         "expected the runtime archive, got no file '" + runtimeArchive + "'");
   llvm::Expected<std::string> linker = findLinker();
   if (!linker)
     return linker.takeError();
-  TemporaryFile objectFile("o"), library("so"), errors("err");
-  for (const TemporaryFile *file : {&objectFile, &library, &errors})
-    if (file->code)
-      return llvm::createStringError("expected a temporary file, got: " +
-                                     file->code.message());
-  if (llvm::Error error = infini::writeFile(
-          objectFile.path, StringRef(object.data(), object.size())))
-    return std::move(error);
-
-  SmallVector<StringRef> arguments{*linker, "-shared", "-o", library.path,
-                                   objectFile.path};
+  TemporaryFile library("so"), errors("err");
+  std::deque<TemporaryFile> objectFiles;
+  SmallVector<StringRef> arguments{*linker, "-shared", "-o", library.path};
+  auto check = [](const TemporaryFile &file) {
+    return file.code ? llvm::createStringError(
+                           "expected a temporary file, got: " +
+                           file.code.message())
+                     : llvm::Error::success();
+  };
+  for (const TemporaryFile *file : {&library, &errors})
+    if (llvm::Error error = check(*file))
+      return std::move(error);
+  for (const Object &object : objects) {
+    const TemporaryFile &file = objectFiles.emplace_back("o");
+    if (llvm::Error error = check(file))
+      return std::move(error);
+    if (llvm::Error error = infini::writeFile(
+            file.path, StringRef(object.data(), object.size())))
+      return std::move(error);
+    arguments.push_back(file.path);
+  }
   // All of it, also where the code calls none of it: the host does.
   arguments.append(
       {"-Wl,--whole-archive", runtimeArchive, "-Wl,--no-whole-archive", "-lm"});

@@ -44,15 +44,14 @@ Session::~Session() = default;
 // Compilation
 //===----------------------------------------------------------------------===//
 
-/// Adds void infini_call_NAME(ptr slots), which loads the arguments of NAME's C
-/// wrapper from \p slots: the pointer to the results, then each argument, a
-/// pointer or the address of a scalar. A result that the wrapper returns, which
-/// is a lone scalar, is stored where the results belong.
-static llvm::Error addEntry(llvm::Module &module, StringRef name) {
+/// Adds void infini_call_NAME(ptr slots) where NAME's C wrapper is. It loads
+/// the arguments from \p slots: the pointer to the results, then each argument,
+/// a pointer or the address of a scalar. A result that the wrapper returns,
+/// which is a lone scalar, is stored where the results belong.
+static void addEntry(llvm::Module &module, StringRef name) {
   llvm::Function *wrapper = module.getFunction(("_mlir_ciface_" + name).str());
-  if (!wrapper)
-    return llvm::createStringError(
-        "expected a function with a C wrapper, got '" + name + "'");
+  if (!wrapper || wrapper->isDeclaration())
+    return;
   llvm::LLVMContext &context = module.getContext();
   auto *pointer = llvm::PointerType::get(context, 0);
   auto *type =
@@ -76,7 +75,6 @@ static llvm::Error addEntry(llvm::Module &module, StringRef name) {
   if (returns)
     b.CreateStore(result, load(0));
   b.CreateRetVoid();
-  return llvm::Error::success();
 }
 
 llvm::Expected<std::unique_ptr<Session>>
@@ -93,21 +91,13 @@ Session::create(ModuleOp module, const CPUTarget &target) {
           llvm::toString(signature.takeError());
   }
   session->code->source = module.clone();
-  if (failed(lowerForCPU(module, target)))
-    return llvm::createStringError("expected a module that can be compiled");
-
-  llvm::LLVMContext context;
-  std::unique_ptr<llvm::Module> llvmModule =
-      translateForCPU(module, context, target);
-  if (!llvmModule)
-    return llvm::createStringError("expected a module that can be compiled");
-  for (const auto &signature : session->signatures)
-    if (llvm::Error error = addEntry(*llvmModule, signature.getKey()))
-      return std::move(error);
-  llvm::Expected<llvm::SmallVector<char, 0>> object =
-      emitForCPU(*llvmModule, target, llvm::CodeGenFileType::ObjectFile);
-  if (!object)
-    return object.takeError();
+  llvm::Expected<SmallVector<Object>> objects =
+      compileForCPU(module, target, [&](llvm::Module &part) {
+        for (const auto &signature : session->signatures)
+          addEntry(part, signature.getKey());
+      });
+  if (!objects)
+    return objects.takeError();
 
   llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> jit =
       llvm::orc::LLJITBuilder().create();
@@ -142,10 +132,12 @@ Session::create(ModuleOp module, const CPUTarget &target) {
   if (!process)
     return process.takeError();
   library.addGenerator(std::move(*process));
-  if (llvm::Error error =
-          (*jit)->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(
-              StringRef(object->data(), object->size()), "compiled")))
-    return std::move(error);
+  for (auto [i, object] : llvm::enumerate(*objects))
+    if (llvm::Error error =
+            (*jit)->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(
+                StringRef(object.data(), object.size()),
+                ("compiled " + Twine(i)).str())))
+      return std::move(error);
   session->code->jit = std::move(*jit);
   return session;
 }

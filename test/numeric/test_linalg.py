@@ -208,3 +208,31 @@ def test_exp_everywhere(library):
     x = np.array([0, -0.0, 89, 1e30, np.inf, -104.1, -1e30, -np.inf, np.nan], np.float32)
     result, = library.call("exp0_f32", [x[None]], [(2, np.float32)])
     np.testing.assert_array_equal(result[0], np.float32([1, 1, np.inf, np.inf, np.inf, 0, 0, 0, np.nan]))
+
+
+def test_state_of_a_module(build):
+    """What one function writes another reads: their code is in one object then, which has the memory once."""
+    text = """
+memref.global "private" @calls : memref<1xf32> = dense<0.0>
+func.func @next(%step: tensor<1xf32>) -> tensor<1xf32> {
+  %c0 = arith.constant 0 : index
+  %calls = memref.get_global @calls : memref<1xf32>
+  %old = memref.load %calls[%c0] : memref<1xf32>
+  %by = tensor.extract %step[%c0] : tensor<1xf32>
+  %new = arith.addf %old, %by : f32
+  memref.store %new, %calls[%c0] : memref<1xf32>
+  %r = tensor.splat %new : tensor<1xf32>
+  return %r : tensor<1xf32>
+}
+func.func @current() -> tensor<1xf32> {
+  %c0 = arith.constant 0 : index
+  %calls = memref.get_global @calls : memref<1xf32>
+  %value = memref.load %calls[%c0] : memref<1xf32>
+  %r = tensor.splat %value : tensor<1xf32>
+  return %r : tensor<1xf32>
+}
+"""
+    library = build(text)
+    for total in (2.0, 4.0):
+        assert library.call("next", [np.float32([2.0])], [(1, np.float32)])[0] == total
+        assert library.call("current", [], [(1, np.float32)])[0] == total

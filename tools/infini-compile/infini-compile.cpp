@@ -100,9 +100,10 @@ static bool definesFunction(ModuleOp module) {
   });
 }
 
-/// The text or the object that --emit asks for; empty after a diagnostic.
+/// The text, the object or the library that --emit asks for.
 static llvm::Expected<llvm::SmallVector<char, 0>>
-compile(ModuleOp module, const infini_attn::CPUTarget &target) {
+compile(ModuleOp module, const infini_attn::CPUTarget &target,
+        StringRef runtimeArchive) {
   llvm::SmallVector<char, 0> output;
   if (emit == Emit::Infini) {
     llvm::append_range(output, print(module));
@@ -115,6 +116,12 @@ compile(ModuleOp module, const infini_attn::CPUTarget &target) {
       return llvm::createStringError("expected a module that can be compiled");
     llvm::append_range(output, print(module));
     return output;
+  }
+  if (emit == Emit::Shared) {
+    auto objects = infini_attn::compileForCPU(module, target);
+    if (!objects)
+      return objects.takeError();
+    return infini_attn::linkShared(*objects, runtimeArchive);
   }
   if (failed(infini_attn::lowerForCPU(module, target)))
     return llvm::createStringError("expected a module that can be compiled");
@@ -201,14 +208,9 @@ int main(int argc, char **argv) {
     header = std::move(*text);
   }
   llvm::Expected<llvm::SmallVector<char, 0>> output =
-      compile(input.module(), *target);
+      compile(input.module(), *target, findRuntime(argv[0]));
   if (!output)
     return fail(input.explain(output.takeError()));
-  if (emit == Emit::Shared) {
-    output = infini_attn::linkShared(*output, findRuntime(argv[0]));
-    if (!output)
-      return fail(output.takeError());
-  }
   if (!header.empty())
     if (llvm::Error error = infini::writeFile(headerPath, header))
       return fail(std::move(error));

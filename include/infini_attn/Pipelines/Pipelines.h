@@ -26,7 +26,7 @@ struct CPUPipelineOptions : public PassPipelineOptions<CPUPipelineOptions> {
   Option<std::string> target{
       *this, "target",
       llvm::cl::desc("kind of CPU: amx, avx512-bf16, avx512, avx2, avx, "
-                     "generic, amx-emulated"),
+                     "generic, amx-granted, amx-emulated"),
       llvm::cl::init("avx512")};
 };
 
@@ -38,8 +38,15 @@ void buildDecomposition(OpPassManager &pm);
 /// others are compared with.
 void buildToLinalgPipeline(OpPassManager &pm);
 
-/// infini_attn on tensors to the llvm dialect: register tiles, vectors,
+/// infini_attn on tensors to functions on buffers: register tiles, vectors,
 /// threads.
+void buildCPUFunctions(OpPassManager &pm, const cpu::Target &target);
+
+/// Those functions to the llvm dialect. Each becomes the same with or without
+/// the others beside it.
+void buildCPUFunctionsToLLVM(OpPassManager &pm, const cpu::Target &target);
+
+/// The one after the other.
 void buildToCPUPipeline(OpPassManager &pm, const cpu::Target &target);
 
 /// Registers both by name.

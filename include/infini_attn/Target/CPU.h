@@ -39,6 +39,9 @@ struct CPUOptions {
   std::string features; ///< e.g. +avx512f,-amx-tile
   /// The form of AMX without its instructions, to test it anywhere.
   bool emulateAMX = false;
+  /// Code for this process only. It is asked now whether it may use AMX, and
+  /// has no way without, or none with it.
+  bool inProcess = false;
 };
 
 /// A CPU that LLVM can make code for.
@@ -50,6 +53,8 @@ public:
   llvm::TargetMachine &machine() const { return *targetMachine; }
   /// The kind of CPU that code is made for.
   const cpu::Target &kind() const { return *chosen; }
+  /// The same for another thread.
+  CPUTarget clone() const;
 
 private:
   std::unique_ptr<llvm::TargetMachine> targetMachine;
@@ -72,9 +77,22 @@ llvm::Expected<llvm::SmallVector<char, 0>>
 emitForCPU(llvm::Module &module, const CPUTarget &target,
            llvm::CodeGenFileType type);
 
-/// The shared library of an object together with the runtime archive.
+/// An object file in memory.
+using Object = llvm::SmallVector<char, 0>;
+
+/// Adds to a module of LLVM that defines some of the functions.
+using ExtendModule = llvm::function_ref<void(llvm::Module &)>;
+
+/// The objects of a module, which is consumed. The threads of its context make
+/// them; how many those are does not show. `extend` is called for the code of
+/// each, by its thread.
+llvm::Expected<llvm::SmallVector<Object>>
+compileForCPU(ModuleOp module, const CPUTarget &target,
+              ExtendModule extend = [](llvm::Module &) {});
+
+/// The shared library of objects together with the runtime archive.
 llvm::Expected<llvm::SmallVector<char, 0>>
-linkShared(llvm::ArrayRef<char> object, llvm::StringRef runtimeArchive);
+linkShared(llvm::ArrayRef<Object> objects, llvm::StringRef runtimeArchive);
 
 /// A C header for the public functions of `module`, which is not lowered yet.
 /// `name` goes into its include guard.
