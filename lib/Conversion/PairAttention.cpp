@@ -75,14 +75,6 @@ Value TiledAttention::turnedValues() {
 }
 
 void TiledAttention::preparePairs() {
-  OpFoldResult count = getAsOpFoldResult(keyCount);
-  keySquares = b.generic(
-      "nd", {{b.corner(keys, b.getIndexAttr(0), count, keyWidth), "nd"}},
-      {b.filled({count}, 0), "n"}, [&](ValueRange args) -> Value {
-        Value x = b.roundTo(factor, b.widen(args[0]));
-        return arith::AddFOp::create(b, args[1],
-                                     arith::MulFOp::create(b, x, x));
-      });
   values = turnedValues();
   if (!read.memory)
     return;
@@ -128,29 +120,16 @@ std::pair<Value, Value> TiledAttention::retrieveInPairs(Value turned) {
 /// -m[q], with m no less than any score with a key before \p end, as an
 /// exponent of 2
 Value TiledAttention::scoreBound(Value panel, Value end) {
-  OpFoldResult width = b.getIndexAttr(b.form.queries);
-  Value seen = tensor::ExtractSliceOp::create(
-      b, keySquares, Sizes{b.getIndexAttr(0)}, Sizes{getAsOpFoldResult(end)},
-      Sizes{b.getIndexAttr(1)});
-  Value largest = b.generic(
-      "n", {{seen, "n"}}, {b.filled({}, 0), ""}, [&](ValueRange args) -> Value {
-        return arith::MaximumFOp::create(b, args[1], args[0]);
-      });
-  Value key = tensor::ExtractOp::create(b, largest, ValueRange());
-  Value squares = b.generic("qd", {{panel, "dq"}}, {b.filled({width}, 0), "q"},
-                            [&](ValueRange args) -> Value {
-                              Value x =
-                                  arith::MulFOp::create(b, args[0], args[0]);
-                              return arith::AddFOp::create(b, args[1], x);
-                            });
+  Value key = largestKeySquare(end);
   // A little more than the norms, for what their sums are rounded by.
   Value scale =
       arith::MulFOp::create(b, math::AbsFOp::create(b, base2), b.f32(-1.0001));
-  return b.generic("q", {}, {squares, "q"}, [&](ValueRange args) -> Value {
-    Value norms =
-        math::SqrtOp::create(b, arith::MulFOp::create(b, args[0], key));
-    return arith::MulFOp::create(b, norms, scale);
-  });
+  return b.generic(
+      "q", {}, {querySquares(panel), "q"}, [&](ValueRange args) -> Value {
+        Value norms =
+            math::SqrtOp::create(b, arith::MulFOp::create(b, args[0], key));
+        return arith::MulFOp::create(b, norms, scale);
+      });
 }
 
 /// Rows of K from \p key on, with zeros up to whole tiles where they lack any:
@@ -342,5 +321,5 @@ Running TiledAttention::attendInPairs(const Block &block, Value panel) {
               return state;
             });
       });
-  return {{}, carried[0], carried[1], {}};
+  return {carried[0], carried[1], {}};
 }

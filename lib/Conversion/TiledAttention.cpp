@@ -18,8 +18,9 @@ using namespace mlir::infini_attn;
 
 using Sizes = SmallVector<OpFoldResult>;
 
-/// Queries that were scaled before are not rounded once more after.
-static bool scalesQueries(Type factor) { return factor.isF32(); }
+/// Scores are exponents of 2 up to here, of either sign, whose powers and their
+/// sums are used as they are: twice as far from the ends of what an f32 holds.
+static constexpr double kLargestScore = 64;
 
 AngleTables TiledAttention::angles(Value tokens, Value from) {
   Value position = b.createOrFold<arith::IndexCastOp>(b.getI64Type(), from);
@@ -87,12 +88,12 @@ Value TiledAttention::turnedQueries(const Block &block) {
 /// rope(Q)^T, d x q, scaled where that rounds nothing twice
 Value TiledAttention::queryPanel(const Block &block, Value turned) {
   auto toFactor = [&](Value x) -> Value {
-    if (scalesQueries(factor))
+    if (scalesQueries())
       x = arith::MulFOp::create(b, x, base2);
     return b.roundTo(factor, x);
   };
   if (!rotary.frequencies && getElementTypeOrSelf(q) == factor &&
-      !scalesQueries(factor))
+      !scalesQueries())
     return turned;
   if (!rotary.frequencies)
     return b.generic(
@@ -123,29 +124,6 @@ Value TiledAttention::featurePanel(Value turned) {
                    });
 }
 
-/// exp(score - max), of exponents of 2
-Value TiledAttention::weight(Value score, Value max) {
-  return b.exp2(arith::SubFOp::create(b, score, max), factor);
-}
-
-/// m'[q] = max(m[q], max_n S^T[n, q]), l exp(m - m'), and exp(m - m'): the
-/// factor of all that was summed relative to m.
-TiledAttention::Rescaled TiledAttention::rescale(Value blockMax,
-                                                 const Running &running) {
-  SmallVector<Value> updated = b.generic(
-      "q", {{blockMax, "q"}},
-      ArrayRef<Indexed>{{running.max, "q"},
-                        {running.sum, "q"},
-                        {b.empty({b.getIndexAttr(b.form.queries)}), "q"}},
-      [&](ValueRange args) -> SmallVector<Value> {
-        Value max = b.greater(args[0], args[1]);
-        Value factor = weight(args[1], max);
-        Value sum = arith::MulFOp::create(b, args[2], factor);
-        return {max, sum, factor};
-      });
-  return {updated[0], updated[1], updated[2]};
-}
-
 /// \p score of key \p key and query \p query of a block, both i32; -inf where
 /// the query does not see the key.
 Value TiledAttention::masked(Value score, const Visible &visible, Value key,
@@ -159,12 +137,11 @@ Value TiledAttention::masked(Value score, const Visible &visible, Value key,
       b, sees, score, b.f32(-std::numeric_limits<double>::infinity()));
 }
 
-/// A score as an exponent of 2, masked where \p visible is given.
-Value TiledAttention::exponent(Value score, const Visible *visible, Value key,
-                               Value query) {
-  if (!scalesQueries(factor))
-    score = arith::MulFOp::create(b, score, base2);
-  return visible ? masked(score, *visible, key, query) : score;
+/// A score as an exponent of 2.
+Value TiledAttention::exponent(Value score) {
+  if (scalesQueries())
+    return score;
+  return arith::MulFOp::create(b, score, base2);
 }
 
 Value infini_attn::toI32(TileBuilder &b, Value index) {
@@ -175,9 +152,9 @@ Value infini_attn::place(TileBuilder &b, unsigned loop) {
   return toI32(b, linalg::IndexOp::create(b, loop));
 }
 
-/// \p scores, n x q, with -inf where query q does not see key n: from the row
-/// on that the first query does not see, which is past the last one mostly.
-Value TiledAttention::hidden(Value scores, OpFoldResult rows, Value ahead) {
+/// \p weights, n x q, with 0 where query q does not see key n: from the row on
+/// that the first query does not see, which is past the last one mostly.
+Value TiledAttention::hidden(Value weights, OpFoldResult rows, Value ahead) {
   Value count = b.toIndex(rows), next = b.add(ahead, b.index(1));
   next = arith::MaxSIOp::create(b, next, b.index(0));
   Value from = b.min(next, count);
@@ -187,97 +164,142 @@ Value TiledAttention::hidden(Value scores, OpFoldResult rows, Value ahead) {
   // n <= q + ahead, with n = from + i
   Value shift =
       arith::IndexCastOp::create(b, b.getI32Type(), b.sub(from, ahead));
-  Value part = b.generic(
-      "nq", {}, {b.corner(scores, from, left, width), "nq"},
-      [&](ValueRange args) -> Value {
-        Value key = arith::AddIOp::create(b, place(b, 0), shift);
-        Value sees = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, key,
-                                           place(b, 1));
-        return arith::SelectOp::create(
-            b, sees, args[0], b.f32(-std::numeric_limits<double>::infinity()));
-      });
-  return tensor::InsertSliceOp::create(b, part, scores, Sizes{from, zero},
+  Value part =
+      b.generic("nq", {}, {b.corner(weights, from, left, width), "nq"},
+                [&](ValueRange args) -> Value {
+                  Value key = arith::AddIOp::create(b, place(b, 0), shift);
+                  Value sees = arith::CmpIOp::create(
+                      b, arith::CmpIPredicate::sle, key, place(b, 1));
+                  return arith::SelectOp::create(b, sees, args[0], b.f32(0));
+                });
+  return tensor::InsertSliceOp::create(b, part, weights, Sizes{from, zero},
                                        Sizes{left, width}, Sizes{one, one});
 }
 
-Running TiledAttention::keyBlock(Value panel, Value key, OpFoldResult rows,
-                                 Value ahead, const Visible *visible,
-                                 Running running) {
-  OpFoldResult width = b.getIndexAttr(b.form.queries), from = key,
-               zero = b.getIndexAttr(0);
-  Value keyRows = b.corner(keys, from, rows, keyWidth);
-  Value valueRows = b.corner(values, from, rows, valueWidth);
-
-  // S^T[n, q] = sum_d K[n, d] Q^T[d, q]
-  Value room = b.corner(running.scores, zero, rows, width);
-  room = linalg::FillOp::create(b, b.f32(0), room).getResult(0);
-  Value scores =
-      b.contract("nqd", {keyRows, "nd"}, {panel, "dq"}, {room, "nq"});
-  if (!visible && scalesQueries(factor))
-    scores = hidden(scores, rows, ahead);
-  Value lowest = b.filled({width}, std::numeric_limits<float>::lowest());
-  Value blockMax = b.generic(
-      "qn", {{scores, "nq"}}, {lowest, "q"}, [&](ValueRange args) -> Value {
-        Value x = exponent(args[0], visible, place(b, 1), place(b, 0));
-        return b.greater(x, args[1]);
-      });
-  auto [max, sum, factorOfOld] = rescale(blockMax, running);
-  // P^T[n, q] = exp(S^T[n, q] - m'[q]), a factor of the next product [S17]
-  Value weights =
-      b.generic("nq", {{max, "q"}}, {scores, "nq"}, [&](ValueRange args) {
-        Value x = exponent(args[1], visible, place(b, 0), place(b, 1));
-        return b.roundTo(factor, weight(x, args[0]));
-      });
-  // l[q] = exp(m - m') l[q] + sum_n P^T[n, q]
-  sum = b.generic("qn", {{weights, "nq"}}, {sum, "q"},
-                  [&](ValueRange args) -> Value {
-                    return arith::AddFOp::create(b, args[1], args[0]);
-                  });
-  // O^T[v, q] = exp(m - m') O^T[v, q] + sum_n V[n, v] P^T[n, q]
-  Value output = b.contract("vqn", {valueRows, "nv"}, {weights, "nq"},
-                            {rescaled(running.output, factorOfOld), "vq"});
-  return {max, sum, output, b.insertCorner(weights, running.scores)};
+/// S^T[n, q] = sum_d K[n, d] Q^T[d, q] of \p rows keys from \p key on, in the
+/// first rows of \p room.
+Value TiledAttention::scoresOf(Value panel, Value key, OpFoldResult rows,
+                               Value room) {
+  Value keyRows = b.corner(keys, key, rows, keyWidth);
+  Value part =
+      b.corner(room, b.getIndexAttr(0), rows, b.getIndexAttr(b.form.queries));
+  part = linalg::FillOp::create(b, b.f32(0), part).getResult(0);
+  return b.contract("nqd", {keyRows, "nd"}, {panel, "dq"}, {part, "nq"});
 }
 
-Value TiledAttention::rescaled(Value output, Value factor) {
-  return b.generic("vq", {{factor, "q"}}, {output, "vq"},
+/// The largest |k|^2 before \p end.
+Value TiledAttention::largestKeySquare(Value end) {
+  Value seen = tensor::ExtractSliceOp::create(
+      b, keySquares, Sizes{b.getIndexAttr(0)}, Sizes{getAsOpFoldResult(end)},
+      Sizes{b.getIndexAttr(1)});
+  Value largest = b.generic(
+      "n", {{seen, "n"}}, {b.filled({}, 0), ""}, [&](ValueRange args) -> Value {
+        return arith::MaximumFOp::create(b, args[1], args[0]);
+      });
+  return tensor::ExtractOp::create(b, largest, ValueRange());
+}
+
+/// |q|^2 of a panel: q
+Value TiledAttention::querySquares(Value panel) {
+  return b.generic("qd", {{panel, "dq"}},
+                   {b.filled({b.getIndexAttr(b.form.queries)}, 0), "q"},
                    [&](ValueRange args) -> Value {
-                     return arith::MulFOp::create(b, args[0], args[1]);
+                     Value x = arith::MulFOp::create(b, args[0], args[0]);
+                     return arith::AddFOp::create(b, args[1], x);
                    });
+}
+
+/// m[q]: 0 where no score of the block is past kLargestScore by |q| |k|, which
+/// needs no look at the scores, else the largest that the query sees.
+Value TiledAttention::reference(const Block &block, Value panel, Value end,
+                                Value room) {
+  OpFoldResult width = b.getIndexAttr(b.form.queries);
+  Value largest =
+      b.generic("q", {{querySquares(panel), "q"}}, {b.filled({}, 0), ""},
+                [&](ValueRange args) -> Value {
+                  return arith::MaximumFOp::create(b, args[1], args[0]);
+                });
+  largest = arith::MulFOp::create(
+      b, tensor::ExtractOp::create(b, largest, ValueRange()),
+      largestKeySquare(end));
+  if (!scalesQueries())
+    largest = arith::MulFOp::create(b, largest,
+                                    arith::MulFOp::create(b, base2, base2));
+  // Not where it is no number.
+  Value isSmall = arith::CmpFOp::create(b, arith::CmpFPredicate::OLE, largest,
+                                        b.f32(kLargestScore * kLargestScore));
+  Value exactEnd = arith::SelectOp::create(b, isSmall, b.index(0), end);
+  // From the lowest number, not from -inf: exp(-inf - m) is 0 then.
+  Value start = arith::SelectOp::create(
+      b, isSmall, b.f32(0), b.f32(std::numeric_limits<float>::lowest()));
+  Value max = linalg::FillOp::create(b, start, b.empty({width})).getResult(0);
+  return b.loop(b.index(0), exactEnd, b.form.keys, {max, room},
+                [&](Value key, ValueRange args) -> SmallVector<Value> {
+                  OpFoldResult rows =
+                      b.min(b.sub(end, key), b.index(b.form.keys));
+                  Value scores = scoresOf(panel, key, rows, args[1]);
+                  Visible visible = visibleFrom(block, key);
+                  Value most = b.generic(
+                      "qn", {{scores, "nq"}}, {args[0], "q"},
+                      [&](ValueRange values) -> Value {
+                        return b.greater(masked(exponent(values[0]), visible,
+                                                place(b, 1), place(b, 0)),
+                                         values[1]);
+                      });
+                  return {most, b.insertCorner(scores, args[1])};
+                })[0];
+}
+
+/// exp(S - m) as a factor of a product [S17]: rounded to as many bits as the
+/// factors have. Their exponents are those of f32.
+Value TiledAttention::weight(Value score, Value max) {
+  Value w = b.exp2(arith::SubFOp::create(b, exponent(score), max), factor);
+  if (factor.isF32())
+    return w;
+  // Veltkamp: c - (c - w) with c = (2^s + 1) w drops the last s bits of w.
+  int dropped = 24 - int(APFloat::semanticsPrecision(
+                         cast<FloatType>(factor).getFloatSemantics()));
+  Value c = arith::MulFOp::create(b, w, b.f32(std::ldexp(1.0, dropped) + 1));
+  return arith::SubFOp::create(b, c, arith::SubFOp::create(b, c, w));
+}
+
+Running TiledAttention::keyBlock(Value panel, Value key, OpFoldResult rows,
+                                 Value ahead, Value max, Running running) {
+  Value scores = scoresOf(panel, key, rows, running.scores);
+  // P^T[n, q] = exp(S^T[n, q] - m[q])
+  Value weights =
+      b.generic("nq", {{max, "q"}}, {scores, "nq"},
+                [&](ValueRange args) { return weight(args[1], args[0]); });
+  weights = hidden(weights, rows, ahead);
+  // l[q] = l[q] + sum_n P^T[n, q]
+  Value sum = b.generic("qn", {{weights, "nq"}}, {running.sum, "q"},
+                        [&](ValueRange args) -> Value {
+                          return arith::AddFOp::create(b, args[1], args[0]);
+                        });
+  // O^T[v, q] = O^T[v, q] + sum_n V[n, v] P^T[n, q]
+  Value valueRows = b.corner(values, key, rows, valueWidth);
+  Value output = b.contract("vqn", {valueRows, "nv"}, {weights, "nq"},
+                            {running.output, "vq"});
+  return {sum, output, b.insertCorner(weights, running.scores)};
 }
 
 Running TiledAttention::attend(const Block &block, Value panel) {
   OpFoldResult width = b.getIndexAttr(b.form.queries);
   int64_t step = b.form.keys;
-  // From the lowest number, not from -inf: exp(-inf - m) is 0 then.
-  SmallVector<Value> carried{
-      b.filled({width}, std::numeric_limits<float>::lowest()),
-      b.filled({width}, 0), b.filled({valueWidth, width}, 0),
-      b.empty({b.getIndexAttr(step), width})};
-
-  // All queries see the keys up to the first one's place; the rest are masked,
-  // in loops of their own where that takes more than a pass over the scores.
-  Value whole = b.min(block.position, keyCount);
   Value end = b.min(b.add(block.position, block.count), keyCount);
-  SmallVector<std::tuple<Value, Value, bool>> loops{{b.index(0), end, false}};
-  if (!scalesQueries(factor))
-    loops = {{b.index(0), whole, false}, {whole, end, true}};
-  for (auto [from, to, isMasked] : loops)
-    carried =
-        b.loop(from, to, step, carried,
-               [&, to = to, isMasked = isMasked](Value key, ValueRange args) {
-                 Value ahead = b.sub(block.position, key);
-                 Visible visible;
-                 if (isMasked)
-                   visible.ahead = toI32(b, ahead);
-                 OpFoldResult rows = b.min(b.sub(to, key), b.index(step));
-                 Running after = keyBlock(panel, key, rows, ahead,
-                                          isMasked ? &visible : nullptr,
-                                          {args[0], args[1], args[2], args[3]});
-                 return SmallVector<Value>{after.max, after.sum, after.output,
-                                           after.scores};
-               });
-  return {carried[0], carried[1], carried[2], carried[3]};
+  Value max =
+      reference(block, panel, end, b.empty({b.getIndexAttr(step), width}));
+  SmallVector<Value> carried{b.filled({width}, 0),
+                             b.filled({valueWidth, width}, 0),
+                             b.empty({b.getIndexAttr(step), width})};
+  carried =
+      b.loop(b.index(0), end, step, carried, [&](Value key, ValueRange args) {
+        OpFoldResult rows = b.min(b.sub(end, key), b.index(step));
+        Running after = keyBlock(panel, key, rows, b.sub(block.position, key),
+                                 max, {args[0], args[1], args[2]});
+        return SmallVector<Value>{after.sum, after.output, after.scores};
+      });
+  return {carried[0], carried[1], carried[2]};
 }
 
 /// Whether query \p loop of a block is none of padding; null where all are.
@@ -366,6 +388,14 @@ void TiledAttention::prepare() {
     queryAngles = angles(b.toIndex(b.size(q, 2)), first);
   }
   keys = rotatedKeys();
+  OpFoldResult count = getAsOpFoldResult(keyCount);
+  keySquares = b.generic(
+      "nd", {{b.corner(keys, b.getIndexAttr(0), count, keyWidth), "nd"}},
+      {b.filled({count}, 0), "n"}, [&](ValueRange args) -> Value {
+        Value x = b.roundTo(factor, b.widen(args[0]));
+        return arith::AddFOp::create(b, args[1],
+                                     arith::MulFOp::create(b, x, x));
+      });
   if (b.form.inPairs)
     preparePairs();
   else

@@ -10,10 +10,11 @@
 /// One segment of one batch row and key/value head, by tiles.
 ///
 ///     for each block of queries, in parallel          Q^T is a panel d x q
-///       A_mem^T, and m = lowest, l = 0, O^T = 0
+///       A_mem^T, and l = 0, O^T = 0
+///       m = 0 where |q| max |k| is small, else max S^T
 ///       for each block of keys that it sees
-///         S^T = K Q^T;  m' = max(m, max S^T);  P^T = exp(S^T - m')
-///         l = l exp(m - m') + sum P^T;  O^T = O^T exp(m - m') + V^T P^T
+///         S^T = K Q^T;  P^T = exp(S^T - m)
+///         l = l + sum P^T;  O^T = O^T + V^T P^T
 ///       o = (g A_mem^T + (1 - g) O^T / l)^T
 ///     beside them, for each block of tokens
 ///       dM += sigma(K)^T U,  dz += sum sigma(K)
@@ -35,7 +36,6 @@ namespace mlir::infini_attn {
 
 /// What a block of queries carries from one block of keys to the next.
 struct Running {
-  Value max;    ///< m: q
   Value sum;    ///< l: q
   Value output; ///< O^T: v x q
   Value scores; ///< room for S^T: n x q, its contents do not matter
@@ -87,10 +87,6 @@ public:
   Value finish(const Block &block, Value into);
 
 private:
-  struct Rescaled {
-    Value max, sum, factor; ///< m', l exp(m - m') and exp(m - m')
-  };
-
   AngleTables angles(Value tokens, Value from);
   Value factors(Value x, OpFoldResult width);
   Value rotatedKeys();
@@ -100,13 +96,18 @@ private:
   std::pair<Value, Value> retrieve(Value turned);
   OpFoldResult leftRows(OpFoldResult size);
   Value rightFactor(Value panel);
-  Rescaled rescale(Value blockMax, const Running &running);
-  Value rescaled(Value output, Value factor);
-  Value exponent(Value score, const Visible *visible, Value key, Value query);
+  /// Queries that were scaled before are not rounded once more after.
+  bool scalesQueries() const { return factor.isF32(); }
+  Value exponent(Value score);
   Value masked(Value score, const Visible &visible, Value key, Value query);
-  Value hidden(Value scores, OpFoldResult rows, Value ahead);
+  Value hidden(Value weights, OpFoldResult rows, Value ahead);
+  Value scoresOf(Value panel, Value key, OpFoldResult rows, Value room);
+  Visible visibleFrom(const Block &block, Value key);
+  Value largestKeySquare(Value end);
+  Value querySquares(Value panel);
+  Value reference(const Block &block, Value panel, Value end, Value room);
   Running keyBlock(Value panel, Value key, OpFoldResult rows, Value ahead,
-                   const Visible *visible, Running running);
+                   Value max, Running running);
   Running attend(const Block &block, Value panel);
 
   // Of products of pairs.
@@ -117,7 +118,6 @@ private:
   };
   void preparePairs();
   std::pair<Value, Value> retrieveInPairs(Value turned);
-  Visible visibleFrom(const Block &block, Value key);
   Value turnedValues();
   Value scoreBound(Value panel, Value end);
   Value keyRows(Value key, OpFoldResult rows, bool isChunk);
@@ -141,7 +141,7 @@ private:
   AngleTables queryAngles;
   Value keys;           ///< n x d, rotated
   Value values;         ///< n x v; in pairs blocks of keys x v x n
-  Value keySquares;     ///< in pairs |k|^2: n
+  Value keySquares;     ///< |k|^2: n
   Value turnedMemory;   ///< in pairs M^T: v x d
   Value normalizers[2]; ///< in pairs the even and the odd elements of z
   Value base2;          ///< scale * log2(e): scores are exponents of 2

@@ -2,13 +2,12 @@
 
 // The update (task 0) and blocks of 48 queries, the last ones first, are tasks;
 // for each block, keys up to its last query's place in blocks of 128. Scores
-// stay in one buffer; those past the first query's place, which are a few rows
-// of the last blocks, are masked in place.
+// stay in one buffer; weights past the first query's place, which are a few
+// rows of the last blocks, are cleared in place.
 // CHECK-LABEL: @segment(
 // CHECK-SAME: %[[Q:.*]]: tensor<1x1x256x64xf32>, %[[K:.*]]: tensor<1x1x256x64xf32>, %[[V:.*]]: tensor<1x1x256x32xf32>, %[[GATE:[a-z0-9]*]]: tensor<1xf32>
 // CHECK-DAG: %[[C48:.*]] = arith.constant 48 : index
 // CHECK-DAG: %[[C128:.*]] = arith.constant 128 : index
-// CHECK-DAG: %[[LOWEST:.*]] = arith.constant -3.40282347E+38 : f32
 // CHECK: scf.forall (%[[TASK:.*]]) in (7) shared_outs({{.*}}) -> (tensor<1x1x256x32xf32>, tensor<64x32xf32>, tensor<64xf32>)
 // CHECK: %[[ATTENDS:.*]] = arith.minui %[[TASK]], %c1
 // CHECK: %[[UPDATES:.*]] = arith.subi %c1, %[[ATTENDS]]
@@ -16,17 +15,25 @@
 // CHECK: scf.for %{{.*}} = %c0 to %[[ATTENDS]] step %c1
 // CHECK: %[[ROWS:.*]] = tensor.extract_slice %[[Q]][0, 0, %[[FIRST]], 0] [1, 1, %{{.*}}, 64]
 // CHECK: linalg.generic {{.*}} ins(%[[ROWS]] : tensor<?x64xf32>) outs(%{{.*}} : tensor<64x?xf32>)
-// CHECK: scf.for %{{.*}} to %{{.*}} step %[[C128]] iter_args({{.*}}) -> (tensor<48xf32>, tensor<48xf32>, tensor<32x48xf32>, tensor<128x48xf32>)
-// CHECK: %[[ALL:.*]] = linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "reduction"]
+// The largest scores are looked for where norms do not bound them.
+// CHECK: %[[IS_SMALL:.*]] = arith.cmpf ole, %{{.*}}, %cst{{.*}} : f32
+// CHECK: %[[EXACT:.*]] = arith.select %[[IS_SMALL]], %c0, %{{.*}} : index
+// CHECK: scf.for %{{.*}} = %c0 to %[[EXACT]] step %[[C128]] iter_args({{.*}}) -> (tensor<48xf32>, tensor<128x48xf32>)
+// CHECK: arith.cmpi sle
+// CHECK: arith.cmpf ogt
+// CHECK: scf.for %{{.*}} = %c0 to %{{.*}} step %[[C128]] iter_args({{.*}}) -> (tensor<48xf32>, tensor<32x48xf32>, tensor<128x48xf32>)
+// CHECK: %[[S:.*]] = linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "reduction"]
+// CHECK: %[[ALL:.*]] = linalg.generic {{.*}} outs(%[[S]] : tensor<?x48xf32>)
+// CHECK: arith.subf
+// CHECK-NEXT: math.exp2
+// CHECK-NEXT: linalg.yield
 // CHECK: %[[FROM:.*]] = arith.minsi
 // CHECK: %[[HIDDEN:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<?x48xf32>)
 // CHECK: arith.cmpi sle
-// CHECK: %[[S:.*]] = tensor.insert_slice %[[HIDDEN]] into %[[ALL]][%[[FROM]], 0]
-// CHECK: linalg.generic {{.*}} ins(%[[S]] : tensor<?x48xf32>)
+// CHECK: %[[P:.*]] = tensor.insert_slice %[[HIDDEN]] into %[[ALL]][%[[FROM]], 0]
+// CHECK: linalg.generic {{.*}} ins(%[[P]] : tensor<?x48xf32>)
 // CHECK-NOT: arith.cmpi
-// CHECK: arith.cmpf ogt
-// CHECK: %[[P:.*]] = linalg.generic {{.*}} outs(%[[S]] : tensor<?x48xf32>)
-// CHECK: math.exp2
+// CHECK: arith.addf
 // CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[P]] : tensor<?x32xf32>, tensor<?x48xf32>) outs(%{{.*}} : tensor<32x48xf32>)
 // CHECK: scf.yield
 // The update, summed apart, reads M as it was [S8], in blocks of tokens.

@@ -1,4 +1,5 @@
 """Sizes beyond one tile: several blocks of queries (48) and keys (128), partial ones, and columns of every remainder."""
+import numpy as np
 import pytest
 
 import programs
@@ -33,6 +34,18 @@ def test_segment(program, tokens, run):
     """One token less and more than a block of queries, of keys, and of both."""
     lengths = [tokens, tokens // 2] if program.has_lengths else None
     check(program, sample(program, batch=2, tokens=tokens, lengths=lengths, widths=(40, 56)), run)
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f16"])
+@pytest.mark.parametrize("scale", [0.5, -0.5])
+@pytest.mark.parametrize("first, growth", [(0, 4), (200, -4), (-600, 2), (300, 0)])
+def test_large_scores(first, growth, scale, dtype, run):
+    """Powers of the scores that no f32 holds: relative to the largest that the query sees, not to a later one."""
+    program = Program("segment", rule="linear", dtype=dtype, scale=scale)
+    arguments = sample(program, batch=1, tokens=300, lengths=None, widths=(16, 20))
+    arguments["q"], arguments["k"] = arguments["q"].copy(), arguments["k"].copy()
+    arguments["q"][..., 0], arguments["k"][..., 0] = 2 * np.sign(scale), first / 2 + growth / 2 * np.arange(300)
+    check(program, arguments, run)
 
 
 @pytest.mark.parametrize("program", SEQUENCES, ids=lambda p: f"{p.rule}-{p.dtype}")

@@ -378,16 +378,17 @@ void LoopEmitter::emitTile(Value row, int64_t rows, Value column,
 
 /// Asks for what tiles will multiply their vectors by, where the CPU does not
 /// foresee it: where rows are neighbours in memory the lines some steps ahead,
-/// one a step; where steps are, those of the next tile's rows, once a line. In
-/// a block of their own: LLVM's scheduler takes a prefetch for a store that
-/// loads must not pass, and spills. A prefetch may lie outside of the buffer.
+/// one a step, and those as many steps ahead as there are; where steps are,
+/// those of the next tile's rows, once a line. In a block of their own: LLVM's
+/// scheduler takes a prefetch for a store that loads must not pass, and spills.
+/// A prefetch may lie outside of the buffer.
 void LoopEmitter::emitPrefetch(Value row, int64_t rows, unsigned dim,
                                bool isFirst) {
   Value step = nest.indices[dim];
-  auto emit = [&](OpOperand &operand, Value at) {
+  auto emit = [&](OpOperand &operand, Value at, int locality) {
     memref::PrefetchOp::create(b, payload.bufferOf(operand),
                                payload.addressOf(operand, at, {}),
-                               /*isWrite=*/false, /*localityHint=*/3,
+                               /*isWrite=*/false, locality,
                                /*isDataCache=*/true);
   };
   for (OpOperand *operand : op.getDpsInputOperands()) {
@@ -396,7 +397,10 @@ void LoopEmitter::emitPrefetch(Value row, int64_t rows, unsigned dim,
       continue;
     if (isNeighbour(op, *operand, *plan.rowDim)) {
       nest.indices[dim] = arith::AddIOp::create(b, step, constant(kPrefetch));
-      emit(*operand, row);
+      emit(*operand, row, /*locality=*/3);
+      // The next product's, into L2: blocks of values follow each other.
+      nest.indices[dim] = arith::AddIOp::create(b, step, nest.upper[dim]);
+      emit(*operand, row, /*locality=*/2);
       nest.indices[dim] = step;
     } else if (isFirst && isNeighbour(op, *operand, dim)) {
       Type element = type.getElementType();
@@ -409,7 +413,8 @@ void LoopEmitter::emitPrefetch(Value row, int64_t rows, unsigned dim,
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(branch.thenBlock());
       for (int64_t r = rows; r < 2 * rows; ++r)
-        emit(*operand, arith::AddIOp::create(b, row, constant(r)));
+        emit(*operand, arith::AddIOp::create(b, row, constant(r)),
+             /*locality=*/3);
     }
   }
 }
