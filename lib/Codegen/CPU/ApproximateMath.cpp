@@ -20,6 +20,7 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/TypeUtilities.h"
+#include "mlir/Transforms/FoldUtils.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace mlir::infini_attn::cpu {
@@ -272,7 +273,21 @@ struct ApproximateMath
     };
     populateMathF32ExpansionPatterns(patterns, [](StringRef) { return true; });
     populateMathPolynomialApproximationPatterns(patterns, isFunction);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+    // A greedy rewrite of all would take ten times as long.
+    SmallVector<Operation *> all, functions;
+    getOperation()->walk<WalkOrder::PreOrder>(
+        [&](Operation *op) { all.push_back(op); });
+    OperationFolder folder(&getContext());
+    for (Operation *op : all) {
+      bool isFunction = isa<math::MathDialect>(op->getDialect());
+      bool inPlace = false;
+      if (failed(folder.tryToFold(op, &inPlace)) || inPlace)
+        if (isFunction)
+          functions.push_back(op);
+    }
+    GreedyRewriteConfig config;
+    config.setStrictness(GreedyRewriteStrictness::ExistingAndNewOps);
+    if (failed(applyOpPatternsGreedily(functions, std::move(patterns), config)))
       signalPassFailure();
   }
 };
