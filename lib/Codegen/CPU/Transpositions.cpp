@@ -20,6 +20,7 @@
 #include "VectorPayload.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -64,8 +65,8 @@ public:
            (inElement.isBF16() && outElement.isF32());
   }
 
-  /// \p rest transposes what whole tiles leave.
-  void emit(func::FuncOp rest);
+  /// \p byElements transposes what has not the size of one tile.
+  void emit(function_ref<void()> byElements);
 
 private:
   bool pairsRows() const { return outElement.isBF16(); }
@@ -85,8 +86,6 @@ private:
   Value loadPairs(Value row, Value column, int64_t i);
   void storePairs(Value pairs, Value row, Value column, int64_t i);
   void emitTile(Value row, Value column);
-  void callRest(func::FuncOp rest, Value row, Value column, Value rows,
-                Value columns);
 
   ImplicitLocOpBuilder &b;
   Value in, out;
@@ -146,50 +145,31 @@ void PairTransposition::emitTile(Value row, Value column) {
     storePairs(pairs, row, column, i);
 }
 
-void PairTransposition::callRest(func::FuncOp rest, Value row, Value column,
-                                 Value rows, Value columns) {
-  auto part = [&](Value x, Type type, Value r, Value c, Value m, Value n) {
-    Value view = memref::SubViewOp::create(
-        b, x, SmallVector<OpFoldResult>{r, c}, SmallVector<OpFoldResult>{m, n},
-        SmallVector<OpFoldResult>(2, b.getIndexAttr(1)));
-    return b.createOrFold<memref::CastOp>(type, view);
-  };
-  func::CallOp::create(
-      b, rest,
-      ValueRange{part(in, in.getType(), row, column, rows, columns),
-                 part(out, out.getType(), column, row, columns, rows)});
-}
-
-void PairTransposition::emit(func::FuncOp rest) {
+/// The last tiles overlap those before them.
+void PairTransposition::emit(function_ref<void()> byElements) {
   int64_t tileRows = pairsRows() ? 2 * kLanes : kLanes,
           tileColumns = pairsRows() ? kLanes : 2 * kLanes;
   Value zero = index(0), m = memref::DimOp::create(b, in, 0),
         n = memref::DimOp::create(b, in, 1);
-  auto wholeOf = [&](Value size, int64_t tile) -> Value {
-    Value left = arith::RemUIOp::create(b, size, index(tile));
-    return arith::SubIOp::create(b, size, left);
-  };
-  Value rows = wholeOf(m, tileRows), columns = wholeOf(n, tileColumns);
-  scf::buildLoopNest(b, b.getLoc(), {zero, zero}, {rows, columns},
-                     {index(tileRows), index(tileColumns)},
-                     [&](OpBuilder &nested, Location loc, ValueRange at) {
-                       ImplicitLocOpBuilder inner(loc, nested);
-                       PairTransposition(inner, in, out).emitTile(at[0], at[1]);
-                     });
-  // The rows below, and the columns beside.
-  Value rowsLeft = arith::SubIOp::create(b, m, rows),
-        columnsLeft = arith::SubIOp::create(b, n, columns);
-  for (bool isBelow : {true, false}) {
-    Value some = arith::CmpIOp::create(b, arith::CmpIPredicate::ne,
-                                       isBelow ? rowsLeft : columnsLeft, zero);
-    auto choice = scf::IfOp::create(b, some, /*withElseRegion=*/false);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(choice.thenBlock());
-    if (isBelow)
-      callRest(rest, rows, zero, rowsLeft, n);
-    else
-      callRest(rest, zero, columns, rows, columnsLeft);
-  }
+  Value lastRow = arith::SubIOp::create(b, m, index(tileRows)),
+        lastColumn = arith::SubIOp::create(b, n, index(tileColumns));
+  Value smaller = arith::MinSIOp::create(b, lastRow, lastColumn);
+  Value hasTiles =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::sge, smaller, zero);
+  auto choice = scf::IfOp::create(b, hasTiles, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(choice.thenBlock());
+  scf::buildLoopNest(
+      b, b.getLoc(), {zero, zero}, {m, n},
+      {index(tileRows), index(tileColumns)},
+      [&](OpBuilder &nested, Location loc, ValueRange at) {
+        ImplicitLocOpBuilder inner(loc, nested);
+        PairTransposition(inner, in, out)
+            .emitTile(arith::MinSIOp::create(inner, at[0], lastRow),
+                      arith::MinSIOp::create(inner, at[1], lastColumn));
+      });
+  b.setInsertionPointToStart(choice.elseBlock());
+  byElements();
 }
 
 //===----------------------------------------------------------------------===//
@@ -221,14 +201,18 @@ void cpu::outlineTransposition(linalg::GenericOp op, int64_t lanes) {
   auto plainly = [&](ValueRange arguments) {
     IRMapping map;
     map.map(ValueRange{in, out}, arguments);
-    top.clone(*op, map);
+    return cast<linalg::GenericOp>(top.clone(*op, map));
   };
   auto function = module.lookupSymbol<func::FuncOp>(name);
   if (!function && lanes == kLanes &&
       PairTransposition::handles(inElement, outElement)) {
-    func::FuncOp rest = declared(name + "_rest", plainly);
     function = declared(name, [&](ValueRange arguments) {
-      PairTransposition(top, arguments[0], arguments[1]).emit(rest);
+      PairTransposition(top, arguments[0], arguments[1]).emit([&] {
+        IRRewriter rewriter(top);
+        linalg::GenericOp plain = plainly(arguments);
+        (void)linalg::linalgOpToLoops(rewriter, plain);
+        rewriter.eraseOp(plain);
+      });
     });
   } else if (!function) {
     function = declared(name, plainly);
