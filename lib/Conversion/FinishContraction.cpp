@@ -14,6 +14,7 @@
 using namespace mlir;
 using namespace mlir::infini_attn;
 
+using Sizes = SmallVector<OpFoldResult>;
 using Values = SmallVector<Value>;
 
 /// The one elementwise use of \p value that a tile of it is enough for.
@@ -38,7 +39,8 @@ static OpOperand *elementwiseUse(Value value) {
   return &use;
 }
 
-void TiledContraction::findSteps() {
+/// The elementwise operations that follow, up to \p end if there is one.
+void TiledContraction::findSteps(Operation *end) {
   linalg::LinalgOp op = c.op;
   OpOperand *init = op.getDpsInitOperand(0);
   resultLoops = loopsOf(c.outMap);
@@ -47,6 +49,8 @@ void TiledContraction::findSteps() {
   into = startsAtZero ? fill.output() : init->get();
   Value result = op->getResult(0);
   while (OpOperand *use = elementwiseUse(result)) {
+    if (use->getOwner() == end)
+      return;
     Step step{cast<linalg::GenericOp>(use->getOwner()), use, {}};
     AffineMap from = step.op.getMatchingIndexingMap(use);
     step.loops.resize(step.op.getNumLoops());
@@ -77,16 +81,54 @@ TiledContraction::Box TiledContraction::placeIn(const Box &task,
   return place;
 }
 
-/// The steps of the sums in \p block, written to their place in \p slab, the
-/// part of the result that belongs to \p task.
-Value TiledContraction::finish(Value block, const Box &task, const Box &box,
-                               Value slab) {
-  Box place = placeIn(task, box);
+/// A product of the same left factor whose result, or what is computed of it,
+/// only a step of this one takes: both are computed tile by tile.
+void TiledContraction::findBeside() {
+  for (Step &step : steps)
+    for (OpOperand *input : step.op.getDpsInputOperands()) {
+      if (input == step.tile)
+        continue;
+      Value source = input->get();
+      auto op = source.getDefiningOp<linalg::LinalgOp>();
+      // Back through what is computed of it alone.
+      while (op && op.getNumReductionLoops() == 0 && op.getNumDpsInputs() > 0) {
+        source = op.getDpsInputOperand(0)->get();
+        op = source.getDefiningOp<linalg::LinalgOp>();
+      }
+      std::optional<Contraction> found =
+          op && op != c.op ? matchContraction(op, c.inPairs) : std::nullopt;
+      linalg::LinalgOp mine = c.op;
+      if (!found || found->inPairs != c.inPairs || found->left != c.left ||
+          op.getIndexingMaps() != mine.getIndexingMaps() ||
+          op->getOperand(c.left) != mine->getOperand(c.left) ||
+          op->getOperand(c.right).getType() !=
+              mine->getOperand(c.right).getType() ||
+          op->getResultTypes() != mine->getResultTypes())
+        continue;
+      auto other = std::make_unique<TiledContraction>(
+          b, *found, TaskContraction{op, place.room, place.inTask});
+      other->findSteps(step.op);
+      Value result = other->steps.empty()
+                         ? op->getResult(0)
+                         : other->steps.back().op->getResult(0);
+      SmallVector<unsigned> loops;
+      for (unsigned loop : loopsOf(step.op.getMatchingIndexingMap(input)))
+        loops.push_back(step.loops[loop]);
+      if (result != input->get() || !result.hasOneUse() ||
+          loops != other->resultLoops || !other->startsAtZero)
+        continue;
+      step.beside = input;
+      beside = std::move(other);
+      return;
+    }
+}
+
+/// The steps of the sums in \p block, of which the last writes \p out if there
+/// is one. \p other: what a step takes from the product beside.
+Value TiledContraction::stepsOf(Value block, const Box &box, Value out,
+                                Value other) {
   Value value =
       b.corner(block, b.getIndexAttr(0), box.size[c.row], box.size[c.column]);
-  Value out = slice(slab, resultLoops, place, {c.row, c.column});
-  if (steps.empty())
-    return put(copied({value, false}, out), slab, resultLoops, place);
   for (Step &step : steps) {
     bool isLast = &step == &steps.back();
     SmallVector<AffineMap> maps;
@@ -100,17 +142,30 @@ Value TiledContraction::finish(Value block, const Box &task, const Box &box,
         if (loops.back() == c.row || loops.back() == c.column)
           kept.push_back(b.getAffineDimExpr(loops.back() == c.column));
       }
-      bool isInit = step.op.isDpsInit(&operand);
-      if (isInit && isLast)
-        init = out;
-      else if (isInit)
-        init = slice(operand.get(), loops, box, {c.row, c.column});
-      else if (&operand == step.tile)
+      auto part = [&] {
+        return slice(operand.get(), loops, box, {c.row, c.column});
+      };
+      if (step.op.isDpsInit(&operand)) {
+        if (isLast && out)
+          init = out;
+        else if (step.op.payloadUsesValueFromOperand(&operand))
+          init = part();
+        else // a tile of it is read once
+          init = b.corner(
+              tensor::EmptyOp::create(
+                  b,
+                  Sizes{b.getIndexAttr(groupRows), b.getIndexAttr(groupWidth)},
+                  getElementTypeOrSelf(operand.get())),
+              b.getIndexAttr(0), box.size[c.row], box.size[c.column]);
+      } else if (&operand == step.tile) {
         inputs.push_back(value);
-      else if (isa<RankedTensorType>(operand.get().getType()))
-        inputs.push_back(slice(operand.get(), loops, box, {c.row, c.column}));
-      else
+      } else if (&operand == step.beside) {
+        inputs.push_back(other);
+      } else if (isa<RankedTensorType>(operand.get().getType())) {
+        inputs.push_back(part());
+      } else {
         inputs.push_back(operand.get());
+      }
       maps.push_back(AffineMap::get(2, 0, kept, b.getContext()));
     }
     auto op = linalg::GenericOp::create(
@@ -124,5 +179,17 @@ Value TiledContraction::finish(Value block, const Box &task, const Box &box,
         });
     value = op.getResult(0);
   }
+  return value;
+}
+
+/// The steps of the sums in \p block, written to their place in \p slab, the
+/// part of the result that belongs to \p task.
+Value TiledContraction::finish(Value block, const Box &task, const Box &box,
+                               Value slab, Value other) {
+  Box place = placeIn(task, box);
+  Value out = slice(slab, resultLoops, place, {c.row, c.column});
+  Value value = stepsOf(block, box, out, other);
+  if (steps.empty())
+    value = copied({value, false}, out);
   return put(value, slab, resultLoops, place);
 }

@@ -96,7 +96,8 @@ Value TiledContraction::leftRoom(Box box, OpFoldResult count) {
   Type element = c.inPairs ? Type(b.getBF16Type()) : Type(b.getF32Type());
   OpFoldResult width = getAsOpFoldResult(
       b.add(terms, b.index(512 / element.getIntOrFloatBitWidth())));
-  Value room = tensor::EmptyOp::create(b, Sizes{blockRows, width}, element);
+  Value room =
+      tensor::EmptyOp::create(b, Sizes{roomRows(count), width}, element);
   OpFoldResult tiles = b.roundedUp(count, tileSize);
   Value none = arith::ConstantOp::create(b, b.getZeroAttr(element));
   auto clear = [&](OpFoldResult from, OpFoldResult rows) {

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "TiledContraction.h"
+#include "RowBlocks.h"
 #include "TiledDecode.h"
 #include "TiledTasks.h"
 
@@ -226,10 +226,17 @@ struct Tile : public infini_attn::impl::InfiniAttnTileBase<Tile> {
     if (isReserved)
       return signalPassFailure();
     IRRewriter rewriter(&getContext());
-    for (linalg::LinalgOp product : products) {
+    llvm::SmallPtrSet<Operation *, 16> done;
+    for (const TaskContraction &task :
+         blockRows(rewriter, products, bf16Pairs)) {
+      linalg::LinalgOp product = task.op;
+      if (done.contains(product))
+        continue;
       rewriter.setInsertionPoint(product);
       TileBuilder b(product.getLoc(), rewriter, {});
-      TiledContraction(b, *matchContraction(product, bf16Pairs)).build();
+      done.insert(
+          TiledContraction(b, *matchContraction(product, bf16Pairs), task)
+              .build());
     }
     for (Operation *op : ops) {
       rewriter.setInsertionPoint(op);

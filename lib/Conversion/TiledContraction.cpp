@@ -22,10 +22,9 @@ using Values = SmallVector<Value>;
 static constexpr int64_t kPanel = 48;
 /// A group of pairs, and one of f32: its rows, columns, and the rows of its
 /// panels that are taken at a time. Its sums and that part of a panel stay in
-/// L1 or near.
-static constexpr int64_t kGroupRows = 64, kGroupColumns = 128,
-                         kGroupDepth = 256, kSingleDepth = 256,
-                         kSingleRows = 128;
+/// L1 (pairs: 8 and 16 KiB), into which the left factor streams from L2.
+static constexpr int64_t kGroupRows = 64, kGroupColumns = 32, kGroupDepth = 128,
+                         kSingleDepth = 256, kSingleRows = 128;
 /// Bytes of the left factor that a task keeps in L2, and bounds of its rows.
 static constexpr int64_t kRoomBytes = 3 << 19, kLeastRows = 128,
                          kMostRows = 512;
@@ -36,33 +35,71 @@ static constexpr int64_t kTasks = 8;
 // Parts of tensors
 //===----------------------------------------------------------------------===//
 
+/// The outermost parallel loop around \p op that \p value comes from outside
+/// of, or null.
+static Operation *loopPast(Operation *op, Value value) {
+  Operation *found = nullptr;
+  for (auto loop = op->getParentOfType<scf::ForallOp>(); loop;
+       loop = loop->getParentOfType<scf::ForallOp>())
+    if (!loop->isAncestor(value.getParentBlock()->getParentOp()))
+      found = loop;
+  return found;
+}
+
 TiledContraction::TiledContraction(TileBuilder &b,
-                                   const Contraction &contraction)
-    : b(b), c(contraction), tileSize(c.inPairs ? kPairTile : 1),
+                                   const Contraction &contraction,
+                                   const TaskContraction &place)
+    : b(b), c(contraction), place(place), tileSize(c.inPairs ? kPairTile : 1),
       packedTerms(c.inPairs ? 2 : 1),
       panelWidth(c.inPairs ? kPairTile : kPanel),
       groupWidth(c.inPairs ? kGroupColumns : kPanel),
       groupRows(c.inPairs ? kGroupRows : kSingleRows),
       groupDepth(c.inPairs ? kGroupDepth : kSingleDepth) {
   linalg::LinalgOp op = c.op;
+  Value right = op->getOperand(c.right);
   for (Range range : op.createLoopRanges(b, b.getLoc()))
     extents.push_back(range.size);
+  packsBefore = place.inTask ? loopPast(op, right) : nullptr;
+  OpBuilder::InsertionGuard guard(b);
+  if (packsBefore) {
+    b.setInsertionPoint(packsBefore);
+    for (auto [dim, loop] : llvm::enumerate(loopsOf(c.rightMap)))
+      extents[loop] = b.size(right, dim);
+  }
   termTiles = b.roundedUp(extents[c.term], tileSize);
   OpFoldResult terms = termTiles;
   for (unsigned loop : c.terms)
     terms = getAsOpFoldResult(times(terms, extents[loop]));
   depth = b.floorDiv(terms, packedTerms);
-  // Few rows: a share for each of some tasks.
-  int64_t most = kMostRows;
-  if (std::optional<int64_t> count = getConstantIntValue(terms))
-    most = std::clamp<int64_t>(
-        kRoomBytes / ((c.inPairs ? 2 : 4) * std::max<int64_t>(*count, 1)) /
-            kGroupRows * kGroupRows,
-        kLeastRows, kMostRows);
-  Value share =
-      b.toIndex(b.roundedUp(b.ceilDiv(extents[c.row], kTasks), kGroupRows));
+  if (!place.inTask)
+    blockRows = taskRows(b, extents[c.row], mostRows(c));
+}
+
+/// Rows that a room of the left factor has.
+OpFoldResult TiledContraction::roomRows(OpFoldResult count) {
+  return place.inTask ? b.roundedUp(count, tileSize) : blockRows;
+}
+
+int64_t TiledContraction::mostRows(const Contraction &c) {
+  linalg::LinalgOp op = c.op;
+  int64_t count = 1;
+  for (auto [loop, range] : llvm::enumerate(op.getStaticLoopRanges()))
+    if (loop == c.term || llvm::is_contained(c.terms, loop)) {
+      if (ShapedType::isDynamic(range))
+        return kMostRows;
+      count *= range;
+    }
+  return std::clamp<int64_t>(
+      kRoomBytes / ((c.inPairs ? 2 : 4) * std::max<int64_t>(count, 1)) /
+          kGroupRows * kGroupRows,
+      kLeastRows, kMostRows);
+}
+
+OpFoldResult TiledContraction::taskRows(TileBuilder &b, OpFoldResult rows,
+                                        int64_t most) {
+  Value share = b.toIndex(b.roundedUp(b.ceilDiv(rows, kTasks), kGroupRows));
   share = b.createOrFold<arith::MaxSIOp>(share, b.index(kLeastRows));
-  blockRows = getAsOpFoldResult(b.min(share, b.index(most)));
+  return getAsOpFoldResult(b.min(share, b.index(most)));
 }
 
 Value TiledContraction::times(OpFoldResult x, OpFoldResult y) {
@@ -191,39 +228,50 @@ Value TiledContraction::withBefore(Value sums, Value slab, const Box &task,
   return b.insertCorner(copied(before, part), sums);
 }
 
+/// The sums of \p box, whose first row is row \p row of \p room, in a corner of
+/// \p sums.
+Value TiledContraction::sumsOf(Value room, const Box &task, const Box &box,
+                               Value row, Value sums, Value slab) {
+  Value part =
+      b.corner(sums, b.getIndexAttr(0), b.roundedUp(box.size[c.row], tileSize),
+               b.roundedUp(box.size[c.column], tileSize));
+  part = linalg::FillOp::create(b, b.f32(0), part).getResult(0);
+  if (!startsAtZero)
+    part = withBefore(part, slab, task, box);
+  part = b.loop(b.index(0), b.toIndex(depth), groupDepth, part,
+                [&](Value at, ValueRange inner) -> Values {
+                  return {products(room, box, row, at, inner[0])};
+                })
+             .front();
+  return b.insertCorner(part, sums);
+}
+
 /// A group of columns, \p box, and one of rows after another. \p carried: the
-/// result's part and a room for sums.
-Values TiledContraction::group(Value room, Value packed, const Box &task,
-                               Box box, ValueRange carried) {
-  OpFoldResult zero = b.getIndexAttr(0);
+/// result's part, a room for sums, and one for those of the product beside.
+Values TiledContraction::group(Value room, const Box &task, Box box,
+                               ValueRange carried) {
   return b.loop(
       b.index(0), b.toIndex(task.size[c.row]), groupRows, carried,
       [&](Value from, ValueRange args) -> Values {
-        OpFoldResult rows =
-            upTo(b.getIndexAttr(groupRows), task.size[c.row], from);
         box.from[c.row] =
             getAsOpFoldResult(b.add(b.toIndex(task.from[c.row]), from));
-        box.size[c.row] = rows;
-        Value sums = b.corner(args[1], zero, b.roundedUp(rows, tileSize),
-                              b.roundedUp(box.size[c.column], tileSize));
-        sums = linalg::FillOp::create(b, b.f32(0), sums).getResult(0);
-        if (!startsAtZero)
-          sums = withBefore(sums, args[0], task, box);
-        sums =
-            b.loop(b.index(0), b.toIndex(depth), groupDepth, sums,
-                   [&](Value at, ValueRange inner) -> Values {
-                     return {products(room, packed, box, from, at, inner[0])};
-                   })
-                .front();
-        Value block = b.insertCorner(sums, args[1]);
-        return {finish(block, task, box, args[0]), block};
+        box.size[c.row] =
+            upTo(b.getIndexAttr(groupRows), task.size[c.row], from);
+        Values next{{}, sumsOf(room, task, box, from, args[1], args[0])};
+        Value other;
+        if (beside) {
+          next.push_back(beside->sumsOf(room, task, box, from, args[2], {}));
+          other = beside->stepsOf(next[2], box, {}, {});
+        }
+        next[0] = finish(next[1], task, box, args[0], other);
+        return next;
       });
 }
 
 /// \p sums plus the products of some terms, from row \p at of the panels on, a
 /// panel after another.
-Value TiledContraction::products(Value room, Value packed, const Box &box,
-                                 Value row, Value at, Value sums) {
+Value TiledContraction::products(Value room, const Box &box, Value row,
+                                 Value at, Value sums) {
   OpFoldResult zero = b.getIndexAttr(0), packing = b.getIndexAttr(packedTerms);
   Sizes strides(2, b.getIndexAttr(1));
   OpFoldResult step = upTo(b.getIndexAttr(groupDepth), depth, at);
@@ -254,9 +302,45 @@ Value TiledContraction::products(Value room, Value packed, const Box &box,
       .front();
 }
 
+/// The product of the rows of \p task, written to \p slab.
+Value TiledContraction::taskOf(const Box &task, Value slab) {
+  Value room = place.room ? place.room : leftRoom(task, task.size[c.row]);
+  OpFoldResult width = b.getIndexAttr(groupWidth);
+  Values carried{slab};
+  for (int i = 0; i < (beside ? 2 : 1); ++i)
+    carried.push_back(b.empty({b.getIndexAttr(groupRows), width}));
+  Box box = task;
+  return nest(c.columns, box, carried,
+              [&](Value, ValueRange args) {
+                return b.loop(
+                    b.index(0), b.toIndex(extents[c.column]), groupWidth, args,
+                    [&](Value from, ValueRange next) {
+                      box.from[c.column] = from;
+                      box.size[c.column] = upTo(width, extents[c.column], from);
+                      return group(room, task, box, next);
+                    });
+              })
+      .front();
+}
+
+/// The right factor, packed before the loop of the task if that is possible.
+void TiledContraction::pack() {
+  OpBuilder::InsertionGuard guard(b);
+  if (packsBefore)
+    b.setInsertionPoint(packsBefore);
+  packed = packedRight();
+}
+
 /// The whole product.
 Value TiledContraction::blocks() {
-  Value packed = packedRight();
+  pack();
+  if (beside)
+    beside->pack();
+  if (place.inTask) {
+    Box task = unit();
+    task.size[c.row] = extents[c.row];
+    return taskOf(task, into);
+  }
   SmallVector<unsigned> outer =
       llvm::to_vector(llvm::concat<const unsigned>(c.batch, c.rows));
   Sizes ends, steps1;
@@ -277,25 +361,12 @@ Value TiledContraction::blocks() {
     Value first = forall.getInductionVars().back();
     task.from[c.row] = first;
     task.size[c.row] = upTo(blockRows, extents[c.row], first);
-    Value room = leftRoom(task, task.size[c.row]);
     Box whole = task;
     for (unsigned loop :
          llvm::concat<const unsigned>(c.columns, ArrayRef(c.column)))
       whole.size[loop] = extents[loop];
     Value all = forall.getRegionIterArgs()[0];
-    Value slab = slice(all, resultLoops, whole, resultLoops);
-    OpFoldResult width = b.getIndexAttr(groupWidth);
-    Value sums = b.empty({b.getIndexAttr(groupRows), width});
-    Box box = task;
-    slab = nest(c.columns, box, {slab, sums}, [&](Value, ValueRange args) {
-             return b.loop(b.index(0), b.toIndex(extents[c.column]), groupWidth,
-                           args, [&](Value from, ValueRange next) {
-                             box.from[c.column] = from;
-                             box.size[c.column] =
-                                 upTo(width, extents[c.column], from);
-                             return group(room, packed, task, box, next);
-                           });
-           }).front();
+    Value slab = taskOf(task, slice(all, resultLoops, whole, resultLoops));
     Sizes offsets, sizes;
     for (unsigned loop : resultLoops) {
       offsets.push_back(whole.from[loop]);
@@ -325,14 +396,16 @@ Value TiledContraction::untiled() {
   return last->getResult(0);
 }
 
-void TiledContraction::build() {
+Operation *TiledContraction::build() {
   findSteps();
   linalg::LinalgOp op = c.op;
   Operation *last =
       steps.empty() ? op.getOperation() : steps.back().op.getOperation();
   b.setInsertionPoint(last);
+  if (place.inTask)
+    findBeside();
   Value result;
-  if (getConstantIntValue(extents[c.row])) {
+  if (place.inTask || getConstantIntValue(extents[c.row])) {
     result = blocks();
   } else {
     Value isMany = arith::CmpIOp::create(b, arith::CmpIPredicate::sge,
@@ -349,7 +422,16 @@ void TiledContraction::build() {
     result = choice.getResult(0);
   }
   last->getResult(0).replaceAllUsesWith(result);
+  linalg::LinalgOp other = beside ? beside->c.op : nullptr;
+  erase();
+  if (beside)
+    beside->erase();
+  return other ? other.getOperation() : nullptr;
+}
+
+void TiledContraction::erase() {
   for (Step &step : llvm::reverse(steps))
     step.op->erase();
+  linalg::LinalgOp op = c.op;
   op->erase();
 }

@@ -24,6 +24,7 @@
 
 #include "TileBuilder.h"
 
+#include <memory>
 #include <optional>
 
 namespace mlir::infini_attn {
@@ -45,6 +46,16 @@ struct Contraction {
   SmallVector<unsigned> batch, rows, columns, terms;
 };
 
+/// A product, and where it is computed.
+struct TaskContraction {
+  linalg::LinalgOp op;
+  /// The left factor's rows as TiledContraction::leftRoom has them, if they lie
+  /// there already.
+  Value room;
+  /// In a task, with few enough rows for it.
+  bool inTask = false;
+};
+
 /// \p op as a product that is worth its packing, or nothing. \p bf16Pairs: the
 /// target has products of pairs.
 std::optional<Contraction> matchContraction(linalg::LinalgOp op,
@@ -52,10 +63,17 @@ std::optional<Contraction> matchContraction(linalg::LinalgOp op,
 
 class TiledContraction {
 public:
-  TiledContraction(TileBuilder &b, const Contraction &contraction);
+  TiledContraction(TileBuilder &b, const Contraction &contraction,
+                   const TaskContraction &place);
 
-  /// Replaces the product and the elementwise operations fused into it.
-  void build();
+  /// Replaces the product and the elementwise operations fused into it. Returns
+  /// the product beside it that went with it, if there was one.
+  Operation *build();
+
+  /// How many rows of \p c's left factor L2 holds.
+  static int64_t mostRows(const Contraction &c);
+  /// Rows of a task, at most \p most: fewer where tasks would be few.
+  static OpFoldResult taskRows(TileBuilder &b, OpFoldResult rows, int64_t most);
 
 private:
   /// An elementwise operation that is computed of each tile.
@@ -63,6 +81,7 @@ private:
     linalg::GenericOp op;
     OpOperand *tile;             ///< what it takes from the step before
     SmallVector<unsigned> loops; ///< the product's loop of each of its own
+    OpOperand *beside = nullptr; ///< what it takes from the product beside
   };
   /// A part of the loops' space.
   struct Box {
@@ -82,29 +101,38 @@ private:
                unsigned second);
   Value put(Value part, Value x, ArrayRef<unsigned> loops, const Box &box);
   Value copied(Slice x, Value into);
-  void findSteps();
+  void findSteps(Operation *end = nullptr);
+  void findBeside();
   SmallVector<Value>
   nest(ArrayRef<unsigned> loops, Box &box, ValueRange carried,
        function_ref<SmallVector<Value>(Value number, ValueRange)> body);
   Value packedRight();
   Value packedPart(Value number, const Box &box, Value panel);
+  OpFoldResult roomRows(OpFoldResult count);
   Value leftRoom(Box box, OpFoldResult count);
   Value panelOf(Value packed, const Box &box, Value panel, Value from,
                 OpFoldResult count, OpFoldResult width);
-  SmallVector<Value> group(Value room, Value packed, const Box &task, Box box,
+  SmallVector<Value> group(Value room, const Box &task, Box box,
                            ValueRange carried);
-  Value products(Value room, Value packed, const Box &box, Value row, Value at,
-                 Value sums);
+  Value sumsOf(Value room, const Box &task, const Box &box, Value row,
+               Value sums, Value slab);
+  Value products(Value room, const Box &box, Value row, Value at, Value sums);
   Box placeIn(const Box &task, const Box &box);
   Value withBefore(Value sums, Value slab, const Box &task, const Box &box);
-  Value finish(Value block, const Box &task, const Box &box, Value slab);
+  Value finish(Value block, const Box &task, const Box &box, Value slab,
+               Value other);
+  Value stepsOf(Value block, const Box &box, Value out, Value other);
+  Value taskOf(const Box &task, Value slab);
+  void pack();
+  void erase();
   Value blocks();
   Value untiled();
   Value times(OpFoldResult x, OpFoldResult y);
   OpFoldResult upTo(OpFoldResult step, OpFoldResult end, Value from);
 
   TileBuilder &b;
-  const Contraction &c;
+  const Contraction c;
+  const TaskContraction place;
   const int64_t tileSize;    ///< rows and terms are multiples of this
   const int64_t packedTerms; ///< in a row of a panel
   const int64_t panelWidth;
@@ -112,11 +140,15 @@ private:
   SmallVector<OpFoldResult> extents; ///< of the loops
   OpFoldResult termTiles;            ///< terms of one tile loop, rounded up
   OpFoldResult depth;                ///< rows of a packed panel: all terms
-  OpFoldResult blockRows;            ///< of a task
+  OpFoldResult blockRows;            ///< of a task that is made here
   SmallVector<Step> steps;
   SmallVector<unsigned> resultLoops; ///< of the last step's result
   bool startsAtZero = false;
   Value into; ///< what holds the result
+  Operation *packsBefore = nullptr;
+  Value packed; ///< the right factor
+  /// A product of the same left factor, whose sums a step takes as well.
+  std::unique_ptr<TiledContraction> beside;
 };
 
 } // namespace mlir::infini_attn

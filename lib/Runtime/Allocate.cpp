@@ -35,7 +35,7 @@ INFINI_WEAK void infini_set_out_of_memory(void (*handler)(size_t bytes)) {
 /// used again as they are.
 static void *allocate(size_t bytes) {
 #ifdef MADV_HUGEPAGE
-  constexpr size_t kPage = size_t(2) << 20, kLarge = size_t(32) << 20;
+  constexpr size_t kPage = size_t(2) << 20, kLarge = size_t(4) << 20;
   void *memory;
   if (bytes >= kLarge && posix_memalign(&memory, kPage, bytes) == 0) {
     madvise(memory, bytes / kPage * kPage, MADV_HUGEPAGE);

@@ -28,13 +28,12 @@
 // CHECK: linalg.fill
 // CHECK: tensor.extract_slice %[[X]][%[[FROM]], 0]
 // CHECK: scf.for {{.*}} step %c64
-// CHECK: linalg.fill {{.*}} outs(%{{.*}} : tensor<?x96xf32>)
-// CHECK: scf.for {{.*}} = %c0 to %c512 step %c256
-// CHECK: scf.for {{.*}} = %c0 to %c96 step %c32
-// CHECK: tensor.extract_slice %[[PACKED]]{{.*}} to tensor<256x32xi32>
+// CHECK: linalg.fill {{.*}} outs(%{{.*}} : tensor<?x32xf32>)
+// CHECK: scf.for {{.*}} = %c0 to %c512 step %c128
+// CHECK: tensor.extract_slice %[[PACKED]]{{.*}} to tensor<128x32xi32>
 // CHECK: linalg.generic {{.*}} attrs = {infini_attn.pair_product}
 // What follows is computed of the sums in L1.
-// CHECK: linalg.generic {{.*}} outs(%{{.*}} : tensor<?x96xbf16>)
+// CHECK: linalg.generic {{.*}} outs(%{{.*}} : tensor<?x32xbf16>)
 // CHECK-NEXT: ^bb0
 // CHECK-NEXT: arith.truncf
 // CHECK-NOT: linalg.matmul

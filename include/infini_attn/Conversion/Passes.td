@@ -78,9 +78,24 @@ def InfiniAttnTile : Pass<"infini-attn-tile"> {
         forall panel of 32 columns (48 of f32):  packed[panel] = w's columns
         forall block of 128 to 512 rows:
           room = x's rows, copied
-          for group of 128 columns (48 of f32), for group of 64 rows (128 of f32):
-            for 512 terms (256 of f32), for panel:  sums += room packed[panel]
+          for group of 32 columns (48 of f32), for group of 64 rows (128 of f32):
+            for 256 terms:  sums += room packed[panel]
             y = trunc(sums)
+
+    Two products or more of the same rows, with what is computed of each row
+    before, between and after them, are one loop over blocks of rows, so that
+    what passes from one to the next stays in the caches. The right factors are
+    packed before it. What a product reads is written where it reads it; of two
+    products of the same rows whose sums are combined, both are computed tile by
+    tile.
+
+        n = norm(x);  a = silu(n wg) (n wu);  y = x + a wd
+        =>
+        pack wg, wu, wd
+        forall block of rows:
+          n = norm(x)
+          for group of columns, of rows:  a = silu(sums of wg) (sums of wu)
+          for group of columns, of rows:  y = x + sums of wd
 
     One of fewer than 32 columns, terms or rows (f32: 128 rows) is left alone; a
     number of rows that only run time knows is compared there.
