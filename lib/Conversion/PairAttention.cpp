@@ -41,6 +41,10 @@ using Sizes = SmallVector<OpFoldResult>;
 /// smallest number.
 static constexpr double kLeastSum = 0x1p-64;
 
+/// Weights relative to more than this, as an exponent of 2, would need more
+/// digits than their exponents have.
+static constexpr double kLargestBound = 0x1p16;
+
 /// V^T in blocks of keys: blocks x v x n, 0 past the last key and past v. Rows
 /// of a whole segment would lie a power of two apart, on the same sets of a
 /// cache.
@@ -97,12 +101,26 @@ void TiledAttention::preparePairs() {
 /// retrieve(), of sigma(Q)^T in pairs.
 std::pair<Value, Value> TiledAttention::retrieveInPairs(Value turned) {
   OpFoldResult width = b.getIndexAttr(b.form.queries);
-  turned = b.padded(turned);
-  Value room = tensor::EmptyOp::create(
-      b, Sizes{b.floorDiv(b.size(turned, 0), 2), width}, b.getI32Type());
-  Value features = b.byRows(turned, 2, {}, {room, "rc"}, [&](ValueRange args) {
-    return b.pair(b.sigma(args[0], factor), b.sigma(args[1], factor));
-  });
+  auto features2 = [&](Value low, Value high) {
+    return b.pair(b.sigma(low, factor), b.sigma(high, factor));
+  };
+  auto roomFor = [&](OpFoldResult rows) -> Value {
+    return tensor::EmptyOp::create(b, Sizes{rows, width}, b.getI32Type());
+  };
+  Value features;
+  if (turnsPairs()) {
+    features =
+        b.generic("rc", {{turned, "rc"}}, {roomFor(b.size(turned, 0)), "rc"},
+                  [&](ValueRange args) {
+                    auto [low, high] = b.unpair(args[0]);
+                    return features2(low, high);
+                  });
+  } else {
+    turned = b.padded(turned);
+    features = b.byRows(
+        turned, 2, {}, {roomFor(b.floorDiv(b.size(turned, 0), 2)), "rc"},
+        [&](ValueRange args) { return features2(args[0], args[1]); });
+  }
   Value numerator = b.contractPairs(turnedMemory, features,
                                     b.filled({leftRows(valueWidth), width}, 0));
   Value divisor = b.generic(
@@ -166,6 +184,34 @@ Value TiledAttention::valueColumns(Value key, OpFoldResult rows) {
       Sizes{one, height, rows}, Sizes(3, one));
 }
 
+/// Where rows of \p weights are hidden from some query, the first of them
+/// \p from, 0 for a key that a query does not see.
+Value TiledAttention::hiddenWeights(Value weights, Value from,
+                                    const Visible &visible) {
+  OpFoldResult one = b.getIndexAttr(1), zero = b.getIndexAttr(0),
+               first = b.floorDiv(from, 2), rows = b.size(weights, 0);
+  Value count = b.sub(b.toIndex(rows), b.toIndex(first));
+  Sizes offsets{first, zero}, strides{one, one},
+      sizes{getAsOpFoldResult(count), b.size(weights, 1)};
+  Value part =
+      tensor::ExtractSliceOp::create(b, weights, offsets, sizes, strides);
+  Value start = toI32(b, from);
+  part = b.generic("rc", {}, {part, "rc"}, [&](ValueRange args) -> Value {
+    Value key = arith::MulIOp::create(b, place(b, 0), b.i32(2));
+    key = arith::AddIOp::create(b, key, start);
+    Value pair = args[0];
+    for (auto [member, others] : {std::pair{0, 0xffff0000}, {1, 0xffff}}) {
+      Value seen = sees(visible, arith::AddIOp::create(b, key, b.i32(member)),
+                        place(b, 1));
+      pair = arith::SelectOp::create(
+          b, seen, pair, arith::AndIOp::create(b, pair, b.i32(others)));
+    }
+    return pair;
+  });
+  return tensor::InsertSliceOp::create(b, part, weights, offsets, sizes,
+                                       strides);
+}
+
 /// S^T - m of a group of rows r of a payload, as exponents of 2.
 SmallVector<Value> TiledAttention::exponents(ValueRange scores,
                                              Value negatedMax,
@@ -211,10 +257,14 @@ Visible TiledAttention::visibleFrom(const Block &block, Value key) {
           toI32(b, b.sub(b.sub(keyCount, key), b.index(1)))};
 }
 
+/// A block of keys, or a chunk of one. In a block the weights are relative to a
+/// bound of the scores, and what queries do not see, from \p hidden on, is
+/// taken out afterwards.
 TiledAttention::Pairs
 TiledAttention::attendBlock(Value panel, Value key, OpFoldResult rows,
-                            bool isChunk, const Visible *visible,
+                            Value hidden, const Visible &visible,
                             Value negatedMax, Pairs before) {
+  bool isChunk = !hidden;
   OpFoldResult width = b.getIndexAttr(b.form.queries), zero = b.getIndexAttr(0);
   // Nobody reads the scores later: they need not all be kept at once.
   Value scores = b.contractPairs(keyRows(key, rows, isChunk), panel,
@@ -226,14 +276,22 @@ TiledAttention::attendBlock(Value panel, Value key, OpFoldResult rows,
       {b.corner(before.weights, zero, b.floorDiv(rows, 2), width), "rc"},
       [&](ValueRange args) -> Value {
         SmallVector<Value> bits;
-        for (Value x : exponents(args.take_front(2), args[2], visible))
+        for (Value x : exponents(args.take_front(2), args[2],
+                                 isChunk ? &visible : nullptr)) {
+          Value weight = b.exp2(x, factor);
+          if (!isChunk)
+            weight.getDefiningOp()->setAttr(InfiniAttnDialect::kWeightAttr,
+                                            b.getUnitAttr());
           bits.push_back(arith::AddIOp::create(
-              b, arith::BitcastOp::create(b, b.getI32Type(), b.exp2(x, factor)),
+              b, arith::BitcastOp::create(b, b.getI32Type(), weight),
               b.i32(0x8000)));
+        }
         return arith::OrIOp::create(
             b, arith::ShRUIOp::create(b, bits[0], b.i32(16)),
             arith::AndIOp::create(b, bits[1], b.i32(0xffff0000)));
       });
+  if (!isChunk)
+    weights = hiddenWeights(weights, hidden, visible);
   Value sum = b.byRows(
       weights, 2, {}, {before.sum, "c"}, [&](ValueRange args) -> Value {
         Value total;
@@ -253,9 +311,12 @@ Running TiledAttention::attendInPairs(const Block &block, Value panel) {
   OpFoldResult width = b.getIndexAttr(b.form.queries);
   int64_t step = b.form.keys;
   Value end = b.min(b.add(block.position, block.count), keyCount);
-  // All queries see the keys up to here; chunks after it are masked.
+  // All queries see the keys before the first of these; blocks of keys end at
+  // the second, and have rows as far as K does. Chunks may not.
   Value whole = b.toIndex(b.roundedDown(
-      getAsOpFoldResult(b.min(block.position, keyCount)), kPairTile));
+            getAsOpFoldResult(b.min(block.position, keyCount)), kPairTile)),
+        blocksEnd = b.min(b.toIndex(b.roundedUp(end, kPairTile)),
+                          b.toIndex(b.roundedDown(b.size(keys, 0), kPairTile)));
   Value bound = scoreBound(panel, end);
   panel = rightFactor(panel);
 
@@ -266,12 +327,16 @@ Running TiledAttention::attendInPairs(const Block &block, Value panel) {
   carried = b.loop(
       b.index(0), b.index(2), 1, carried,
       [&](Value attempt, ValueRange outer) -> SmallVector<Value> {
-        Value least =
-            b.generic("q", {{outer[0], "q"}},
-                      {b.filled({}, std::numeric_limits<float>::max()), ""},
-                      [&](ValueRange args) -> Value {
-                        return arith::MinimumFOp::create(b, args[1], args[0]);
-                      });
+        Value least = b.generic(
+            "q", {{outer[0], "q"}, {bound, "q"}},
+            {b.filled({}, std::numeric_limits<float>::max()), ""},
+            [&](ValueRange args) -> Value {
+              Value isBound = arith::CmpFOp::create(
+                  b, arith::CmpFPredicate::OGE, args[1], b.f32(-kLargestBound));
+              Value sum =
+                  arith::SelectOp::create(b, isBound, args[0], b.f32(0));
+              return arith::MinimumFOp::create(b, args[2], sum);
+            });
         least = tensor::ExtractOp::create(b, least, ValueRange());
         // Also where it is no number.
         Value isSmall = arith::CmpFOp::create(b, arith::CmpFPredicate::ULT,
@@ -298,26 +363,30 @@ Running TiledAttention::attendInPairs(const Block &block, Value panel) {
               };
               SmallVector<Value> state{cleared(args[0]), cleared(args[1]),
                                        args[2]};
+              Value wide =
+                  arith::SelectOp::create(b, isFirst, blocksEnd, b.index(0));
               auto attendOver = [&](Value from, Value to, bool isChunk) {
                 int64_t height = isChunk ? kPairTile : step;
                 state = b.loop(
                     from, to, height, state,
                     [&](Value key, ValueRange values) -> SmallVector<Value> {
                       OpFoldResult rows = b.getIndexAttr(height);
-                      if (!isChunk)
-                        rows = b.min(b.sub(to, key), b.index(height));
-                      Visible visible;
-                      if (isChunk)
-                        visible = visibleFrom(block, key);
-                      Pairs after =
-                          attendBlock(panel, key, rows, isChunk,
-                                      isChunk ? &visible : nullptr, max,
-                                      {values[0], values[1], values[2]});
+                      Value hidden;
+                      if (!isChunk) {
+                        Value count = b.min(b.sub(to, key), b.index(height));
+                        hidden = b.min(arith::MaxSIOp::create(
+                                           b, b.sub(whole, key), b.index(0)),
+                                       count);
+                        rows = count;
+                      }
+                      Pairs after = attendBlock(
+                          panel, key, rows, hidden, visibleFrom(block, key),
+                          max, {values[0], values[1], values[2]});
                       return {after.sum, after.output, after.weights};
                     });
               };
-              attendOver(b.index(0), whole, /*isChunk=*/false);
-              attendOver(whole, end, /*isChunk=*/true);
+              attendOver(b.index(0), wide, /*isChunk=*/false);
+              attendOver(wide, end, /*isChunk=*/true);
               return state;
             });
       });

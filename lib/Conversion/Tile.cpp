@@ -209,13 +209,14 @@ struct Tile : public infini_attn::impl::InfiniAttnTileBase<Tile> {
     SmallVector<linalg::LinalgOp> products;
     bool isReserved = false;
     getOperation()->walk([&](Operation *op) {
-      // Its sizes are not checked again where it is lowered.
-      if (op->hasAttr(InfiniAttnDialect::kPairProductAttr)) {
-        op->emitOpError("expected no attribute ")
-            << InfiniAttnDialect::kPairProductAttr
-            << ", which this pass sets, got one";
-        isReserved = true;
-      }
+      // What they promise is not checked again where it is lowered.
+      for (StringRef name : {InfiniAttnDialect::kPairProductAttr,
+                             InfiniAttnDialect::kWeightAttr})
+        if (op->hasAttr(name)) {
+          op->emitOpError("expected no attribute ")
+              << name << ", which this pass sets, got one";
+          isReserved = true;
+        }
       if (isa<SegmentOp, SegmentAttentionOp, MemoryRetrieveOp, MemoryUpdateOp>(
               op))
         ops.push_back(op);
@@ -270,7 +271,7 @@ struct Tile : public infini_attn::impl::InfiniAttnTileBase<Tile> {
       TileForm form;
       if (bf16Pairs && factor->isBF16()) {
         form.inPairs = true;
-        form.queries = 32;
+        form.queries = 64;
         form.keys = 256;
       }
       tile(rewriter, *part, *factor, form);

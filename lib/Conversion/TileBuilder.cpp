@@ -172,6 +172,29 @@ Value TileBuilder::pairRows(Value x, Value into) {
                 [&](ValueRange args) { return pair(args[0], args[1]); });
 }
 
+Value TileBuilder::turnedPairs(Value x, Value into) {
+  AffineExpr r = getAffineDimExpr(0), c = getAffineDimExpr(1);
+  Sizes shape{size(x, 0), floorDiv(size(x, 1), 2), getIndexAttr(2)};
+  auto type = RankedTensorType::get(decomposeMixedValues(shape).first,
+                                    getElementTypeOrSelf(x));
+  Value pairs = tensor::ExpandShapeOp::create(
+      *this, type, x, ArrayRef<ReassociationIndices>{{0}, {1, 2}}, shape);
+  SmallVector<AffineMap> maps;
+  for (int64_t member : {0, 1})
+    maps.push_back(AffineMap::get(2, 0, {c, r, getAffineConstantExpr(member)},
+                                  getContext()));
+  maps.push_back(getMultiDimIdentityMap(2));
+  SmallVector<utils::IteratorType> iterators(2, utils::IteratorType::parallel);
+  auto op = linalg::GenericOp::create(
+      *this, into.getType(), ValueRange{pairs, pairs}, into, maps, iterators,
+      [&](OpBuilder &, Location, ValueRange args) {
+        OpBuilder::InsertionGuard guard(*this);
+        setInsertionPointToEnd(cast<BlockArgument>(args.front()).getOwner());
+        linalg::YieldOp::create(*this, pair(args[0], args[1]));
+      });
+  return op.getResult(0);
+}
+
 Value TileBuilder::pair(Value low, Value high) {
   Value halves[] = {low, high};
   for (Value &half : halves) {

@@ -99,6 +99,8 @@ public:
   /// Two rows of bf16 in one of i32, the first in the low bits: k / 2 x n of \p
   /// x, k x n in bf16, or in f32 and rounded. In \p into, if there is one.
   Value pairRows(Value x, Value into = {});
+  /// Two columns of bf16 in one of i32, turned over: k / 2 x n of \p x, n x k.
+  Value turnedPairs(Value x, Value into);
   /// Two numbers as such an element, f32 rounded, and the two f32 of one.
   Value pair(Value low, Value high);
   std::pair<Value, Value> unpair(Value pair);

@@ -50,7 +50,8 @@ OpFoldResult TiledAttention::leftRows(OpFoldResult size) {
 
 /// A panel, k x q in f32, as the right factor of a product.
 Value TiledAttention::rightFactor(Value panel) {
-  return b.form.inPairs ? b.pairRows(b.padded(panel)) : panel;
+  bool isMade = !b.form.inPairs || turnsPairs();
+  return isMade ? panel : b.pairRows(b.padded(panel));
 }
 
 /// rope(K), n x d: turned over, rotated and turned back, once a segment.
@@ -67,7 +68,16 @@ Value TiledAttention::rotatedKeys() {
                    [](ValueRange args) { return args[0]; });
 }
 
-/// x^T of a block of queries, d x q, 0 past the last one that is not padding
+/// Whether Q^T can be made in pairs, without a detour by f32: where nothing is
+/// done to Q and pairs fill whole tiles.
+bool TiledAttention::turnsPairs() {
+  std::optional<int64_t> width = getConstantIntValue(keyWidth);
+  return b.form.inPairs && !rotary.frequencies &&
+         getElementTypeOrSelf(q) == factor && width && *width % kPairTile == 0;
+}
+
+/// x^T of a block of queries, d x q, 0 past the last one that is not padding.
+/// In pairs, d / 2 x q, where turnsPairs().
 Value TiledAttention::turnedQueries(const Block &block) {
   Value valid = block.count;
   if (length) {
@@ -78,6 +88,12 @@ Value TiledAttention::turnedQueries(const Block &block) {
   OpFoldResult count = getAsOpFoldResult(valid);
   Value rows = b.tokens(q, getAsOpFoldResult(block.head),
                         getAsOpFoldResult(block.query), count);
+  if (turnsPairs()) {
+    Sizes sizes{b.floorDiv(keyWidth, 2), b.getIndexAttr(b.form.queries)};
+    Value room = tensor::EmptyOp::create(b, sizes, b.getI32Type());
+    return b.inZeros(room, sizes[0], count,
+                     [&](Value part) { return b.turnedPairs(rows, part); });
+  }
   Value panel = b.empty({keyWidth, b.getIndexAttr(b.form.queries)});
   return b.inZeros(panel, keyWidth, count, [&](Value part) {
     return b.generic("dq", {{rows, "qd"}}, {part, "dq"},
@@ -124,17 +140,21 @@ Value TiledAttention::featurePanel(Value turned) {
                    });
 }
 
-/// \p score of key \p key and query \p query of a block, both i32; -inf where
-/// the query does not see the key.
-Value TiledAttention::masked(Value score, const Visible &visible, Value key,
-                             Value query) {
+/// Whether query \p query of a block sees key \p key, both i32.
+Value TiledAttention::sees(const Visible &visible, Value key, Value query) {
   // n <= q + (position - key), and no key past the last one.
   Value last = arith::AddIOp::create(b, query, visible.ahead);
   if (visible.last)
     last = arith::MinSIOp::create(b, last, visible.last);
-  Value sees = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, key, last);
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::sle, key, last);
+}
+
+/// \p score, or -inf where the query does not see the key.
+Value TiledAttention::masked(Value score, const Visible &visible, Value key,
+                             Value query) {
   return arith::SelectOp::create(
-      b, sees, score, b.f32(-std::numeric_limits<double>::infinity()));
+      b, sees(visible, key, query), score,
+      b.f32(-std::numeric_limits<double>::infinity()));
 }
 
 /// A score as an exponent of 2.
@@ -199,13 +219,21 @@ Value TiledAttention::largestKeySquare(Value end) {
   return tensor::ExtractOp::create(b, largest, ValueRange());
 }
 
-/// |q|^2 of a panel: q
+/// |q|^2 of a panel, in pairs or not: q
 Value TiledAttention::querySquares(Value panel) {
   return b.generic("qd", {{panel, "dq"}},
                    {b.filled({b.getIndexAttr(b.form.queries)}, 0), "q"},
                    [&](ValueRange args) -> Value {
-                     Value x = arith::MulFOp::create(b, args[0], args[0]);
-                     return arith::AddFOp::create(b, args[1], x);
+                     SmallVector<Value> members{args[0]};
+                     if (turnsPairs()) {
+                       auto [low, high] = b.unpair(args[0]);
+                       members = {low, high};
+                     }
+                     Value sum = args[1];
+                     for (Value x : members)
+                       sum = arith::AddFOp::create(
+                           b, sum, arith::MulFOp::create(b, x, x));
+                     return sum;
                    });
 }
 

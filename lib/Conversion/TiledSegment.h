@@ -90,6 +90,7 @@ private:
   AngleTables angles(Value tokens, Value from);
   Value factors(Value x, OpFoldResult width);
   Value rotatedKeys();
+  bool turnsPairs();
   Value turnedQueries(const Block &block);
   Value queryPanel(const Block &block, Value turned);
   Value featurePanel(Value turned);
@@ -99,6 +100,7 @@ private:
   /// Queries that were scaled before are not rounded once more after.
   bool scalesQueries() const { return factor.isF32(); }
   Value exponent(Value score);
+  Value sees(const Visible &visible, Value key, Value query);
   Value masked(Value score, const Visible &visible, Value key, Value query);
   Value hidden(Value weights, OpFoldResult rows, Value ahead);
   Value scoresOf(Value panel, Value key, OpFoldResult rows, Value room);
@@ -125,8 +127,9 @@ private:
   SmallVector<Value> exponents(ValueRange scores, Value negatedMax,
                                const Visible *visible);
   Value exactMax(const Block &block, Value panel, Value negatedMax, Value end);
-  Pairs attendBlock(Value panel, Value key, OpFoldResult rows, bool isChunk,
-                    const Visible *visible, Value negatedMax, Pairs before);
+  Value hiddenWeights(Value weights, Value from, const Visible &visible);
+  Pairs attendBlock(Value panel, Value key, OpFoldResult rows, Value hidden,
+                    const Visible &visible, Value negatedMax, Pairs before);
   Running attendInPairs(const Block &block, Value panel);
   Value weight(Value score, Value max);
   Value isValid(const Block &block, unsigned loop);

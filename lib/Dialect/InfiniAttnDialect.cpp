@@ -89,10 +89,11 @@ LogicalResult infini_attn::verifyKnownAttributes(Operation *op) {
 LogicalResult
 InfiniAttnDialect::verifyOperationAttribute(Operation *op,
                                             NamedAttribute attribute) {
-  bool isKnown = attribute.getName() == kSequentialAttr
-                     ? isa<FunctionOpInterface>(op)
-                     : attribute.getName() == kPairProductAttr &&
-                           isa<linalg::GenericOp>(op);
+  StringRef name = attribute.getName();
+  bool isKnown =
+      (name == kSequentialAttr && isa<FunctionOpInterface>(op)) ||
+      (name == kPairProductAttr && isa<linalg::GenericOp>(op)) ||
+      (name == kWeightAttr && op->getName().getStringRef() == "math.exp2");
   if (isKnown && isa<UnitAttr>(attribute.getValue()))
     return success();
   return op->emitOpError("got unknown attribute ") << attribute.getName();

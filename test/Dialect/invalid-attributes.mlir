@@ -30,6 +30,14 @@ func.func @f(%a: tensor<2x4x9x6xf32>, %gate: tensor<4xf32>) {
 
 // -----
 
+func.func @f(%x: f32) -> f32 {
+  // expected-error @below {{'math.exp' op got unknown attribute "infini_attn.weight"}}
+  %0 = math.exp %x {infini_attn.weight} : f32
+  return %0 : f32
+}
+
+// -----
+
 // expected-error @below {{'func.func' op got unknown attribute "infini_attn.name"}}
 func.func private @f(tensor<4xf32>) attributes {infini_attn.name = "f"}
 

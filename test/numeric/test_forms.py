@@ -93,19 +93,57 @@ def test_static_widths(tokens, width, form, build):
         assert_close(name, results[name], value, bound)
 
 
+def attend(library, program, arguments):
+    given = [encode(arguments[key], "bf16") if programs.TYPES[key].endswith("a") else arguments[key] for key in programs.operands(program)]
+    result, = library.call(program.name, given, [(4, BITS["bf16"])])
+    return decode(result, "bf16")
+
+
+def without_lse(program):
+    """The module without a log-sum-exp, which goes another way."""
+    text = programs.text(program).replace("%r:2 =", "%r =").replace("{return_lse}", "").replace(", return_lse", "")
+    return text.replace("%r#0, %r#1", "%r").replace(", tensor<?x?x?xf32>)", ")").replace(", tensor<?x?x?xf32>", "").replace("(tensor<?x?x?x?xbf16>)", "tensor<?x?x?x?xbf16>")
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("offset", [0, 40, 77])
 def test_offset(offset, form, build):
-    """Queries past the last key see all keys, and none of what fills up a chunk. Without a log-sum-exp, which goes another way."""
+    """Queries past the last key see all keys, and none of what fills up a chunk."""
     program = Program("segment_attention", dtype="bf16", has_offset=True)
-    text = programs.text(program).replace("%r:2 =", "%r =").replace("{return_lse}", "").replace(", return_lse", "")
-    text = text.replace("%r#0, %r#1", "%r").replace(", tensor<?x?x?xf32>)", ")").replace(", tensor<?x?x?xf32>", "").replace("(tensor<?x?x?x?xbf16>)", "tensor<?x?x?x?xbf16>")
     arguments = sample(program, batch=2, tokens=77, lengths=None, widths=(32, 32))
     arguments["query_offset"] = np.full(2, offset)
     value, bound = programs.expected(program, arguments)["o"]
-    given = [encode(arguments[key], "bf16") if programs.TYPES[key].endswith("a") else arguments[key] for key in programs.operands(program)]
-    result, = build(text, FORMS[form]).call(program.name, given, [(4, BITS["bf16"])])
-    assert_close("o", decode(result, "bf16"), value, bound)
+    assert_close("o", attend(build(without_lse(program), FORMS[form]), program, arguments), value, bound)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", "qk")
+@pytest.mark.parametrize("bits", [np.nan, np.inf])
+def test_not_finite(bits, name, form, build):
+    """What is no number makes results none where it is seen, and there only. Blocks whose bound it spoils are done again."""
+    program = Program("segment_attention", dtype="bf16")
+    arguments = sample(program, batch=2, tokens=160, lengths=None, widths=(32, 32))
+    value, bound = programs.expected(program, arguments)["o"]
+    arguments[name] = arguments[name].copy()
+    arguments[name][:, :, 70, 3] = bits
+    result = attend(build(without_lse(program), FORMS[form]), program, arguments)
+    seen = np.arange(160) >= 70 if name == "k" else np.arange(160) == 70
+    assert_close("o", result[:, :, ~seen], value[:, :, ~seen], bound[:, :, ~seen])
+    if np.isnan(bits):
+        assert np.isnan(result[:, :, seen]).all()
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("size", [1.0, 40.0, 300.0, 1e4])
+def test_large(size, form, build):
+    """Scores of any size, up to a bound that leaves the weights of a block no digits: then the largest score alone is seen."""
+    program = Program("segment_attention", dtype="bf16")
+    arguments = sample(program, batch=1, tokens=160, lengths=None, widths=(32, 32))
+    for name in "qk":
+        arguments[name] = np.float32(arguments[name] * size)
+        arguments[name] = decode(encode(arguments[name], "bf16"), "bf16")
+    value, bound = programs.expected(program, arguments)["o"]
+    assert_close("o", attend(build(without_lse(program), FORMS[form]), program, arguments), value, bound)
 
 
 REFUSAL = """

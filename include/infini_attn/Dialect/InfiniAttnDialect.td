@@ -62,6 +62,10 @@ def InfiniAttnDialect : Dialect {
     /// in the low bits. m, n and k are multiples of 32, also at run time.
     static constexpr ::llvm::StringLiteral kPairProductAttr =
         "infini_attn.pair_product";
+    /// Unit attribute of a math.exp2 that makes a weight of a softmax: its
+    /// operand is no more than 0 and no NaN, and of its result those 8 bits
+    /// matter that bf16 has.
+    static constexpr ::llvm::StringLiteral kWeightAttr = "infini_attn.weight";
   }];
 }
 

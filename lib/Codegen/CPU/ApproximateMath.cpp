@@ -13,15 +13,19 @@
 
 #include "infini_attn/Codegen/CPU/Passes.h"
 
+#include "infini_attn/Dialect/InfiniAttn.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/TypeUtilities.h"
 #include "mlir/Transforms/FoldUtils.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/ADT/SetVector.h"
 
 namespace mlir::infini_attn::cpu {
 #define GEN_PASS_DEF_INFINIATTNAPPROXIMATEMATH
@@ -252,11 +256,114 @@ struct ApproximateExp2 : public OpRewritePattern<math::Exp2Op> {
   bool hasScale;
 };
 
+/// Two weights of a softmax, rounded to bf16, as a pair: with 9 bits of
+/// fraction f, 2^x = 2^floor(x) (1 + f - f (1 - f) (5 + f) / 16) in integers of
+/// 16 bits, of which a vector has twice as many lanes. The error is 0.19% in
+/// the mean square, where rounding alone has 0.17%, and 0.6% at most.
+struct WeightPair {
+  /// Replaces \p op, if it makes such a pair, and what is left without use.
+  static void apply(arith::OrIOp op) {
+    auto type = dyn_cast<VectorType>(op.getType());
+    Value exponents[] = {exponentOf<arith::ShRUIOp>(op.getLhs(), 16),
+                         exponentOf<arith::AndIOp>(op.getRhs(), 0xffff0000)};
+    if (!type || !exponents[0] || !exponents[1])
+      return;
+    ImplicitLocOpBuilder b(op.getLoc(), op);
+    Arithmetic a{b, type};
+    Value bits[2];
+    for (auto [i, x] : llvm::enumerate(exponents))
+      bits[i] = fixedPoint(b, x);
+    // The high halves are known, and gone by an exclusive or: a mask would
+    // become a permutation, which takes longer.
+    Value pair = arith::OrIOp::create(
+        b, arith::XOrIOp::create(b, bits[0], a.i32(kMagicBits)),
+        arith::ShLIOp::create(b, bits[1], a.i32(16)));
+
+    auto halves = VectorType::get({2 * type.getNumElements()}, b.getI16Type());
+    auto constant = [&](int16_t value) -> Value {
+      return arith::ConstantOp::create(
+          b, DenseElementsAttr::get(halves, b.getI16IntegerAttr(value)));
+    };
+    Value x = vector::BitCastOp::create(b, halves, pair);
+    Value mask = constant(kUnit - 1);
+    Value fraction = arith::AndIOp::create(b, x, mask),
+          rest = arith::XOrIOp::create(b, fraction, mask);
+    Value product = arith::MulIOp::create(b, fraction, rest);
+    Value factor = arith::AddIOp::create(
+        b, arith::ShRUIOp::create(b, fraction, constant(6)), constant(40));
+    Value bend = arith::MulUIExtendedOp::create(b, product, factor).getHigh();
+    Value weights = arith::ShRUIOp::create(b, arith::SubIOp::create(b, x, bend),
+                                           constant(2));
+    op.replaceAllUsesWith(
+        vector::BitCastOp::create(b, type, weights).getResult());
+    llvm::SetVector<Operation *> unused;
+    unused.insert(op);
+    while (!unused.empty()) {
+      Operation *last = unused.pop_back_val();
+      if (!last || !isOpTriviallyDead(last))
+        continue;
+      for (Value operand : last->getOperands())
+        unused.insert(operand.getDefiningOp());
+      last->erase();
+    }
+  }
+
+private:
+  static constexpr int32_t kUnit = 512;
+  static constexpr int32_t kMagicBits = 0x4b400000; // 1.5 * 2^23
+
+  static bool isSplat(Value value, uint32_t expected) {
+    if (auto broadcast = value.getDefiningOp<vector::BroadcastOp>())
+      value = broadcast.getSource();
+    APInt found;
+    return matchPattern(value, m_ConstantInt(&found)) &&
+           found.getBitWidth() == 32 && found == expected;
+  }
+
+  /// x of Op(bits of 2^x + half of the last place, \p operand), of a weight.
+  template <typename Op> static Value exponentOf(Value half, uint32_t operand) {
+    auto part = half.getDefiningOp<Op>();
+    if (!part || !isSplat(part.getRhs(), operand))
+      return {};
+    auto sum = part.getLhs().template getDefiningOp<arith::AddIOp>();
+    if (!sum || !isSplat(sum.getRhs(), 0x8000))
+      return {};
+    auto bits = sum.getLhs().template getDefiningOp<arith::BitcastOp>();
+    auto weight = bits ? bits.getIn().template getDefiningOp<math::Exp2Op>()
+                       : math::Exp2Op();
+    bool isWeight = weight && weight->hasAttr(InfiniAttnDialect::kWeightAttr);
+    return isWeight ? weight.getOperand() : Value();
+  }
+
+  /// kUnit (x + 127) in the low 16 bits, 0 where that is negative: the exponent
+  /// and the fraction of bf16, and two bits more. Where \p x is a sum of a
+  /// product, the factors of both come together.
+  static Value fixedPoint(ImplicitLocOpBuilder &b, Value x) {
+    Arithmetic a{b, x.getType()};
+    // In [2^23, 2^24) a number has its integer in the low bits. A unit more
+    // makes the shift at the end round to the nearest.
+    Value magic = a.f32(12582912.0);
+    Value shift = a.f32(12582912.0 + kUnit * 127 + 2), unit = a.f32(kUnit);
+    auto fma = x.getDefiningOp<math::FmaOp>();
+    Value sum = fma ? a.fma(fma.getA(), a.mul(fma.getB(), unit),
+                            a.fma(fma.getC(), unit, shift))
+                    : a.fma(x, unit, shift);
+    Value isPositive =
+        arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, sum, magic);
+    sum = arith::SelectOp::create(b, isPositive, sum, magic);
+    return arith::BitcastOp::create(b, a.shaped(b.getI32Type()), sum);
+  }
+};
+
 struct ApproximateMath
     : public cpu::impl::InfiniAttnApproximateMathBase<ApproximateMath> {
   using InfiniAttnApproximateMathBase::InfiniAttnApproximateMathBase;
 
   void runOnOperation() override {
+    SmallVector<arith::OrIOp> pairs;
+    getOperation()->walk([&](arith::OrIOp op) { pairs.push_back(op); });
+    for (arith::OrIOp op : pairs)
+      WeightPair::apply(op);
     RewritePatternSet patterns(&getContext());
     patterns.add<ReduceAndApproximate<math::SinOp, 0>,
                  ReduceAndApproximate<math::CosOp, 1>>(&getContext(),

@@ -75,9 +75,9 @@ std::optional<PairEpilogue> cpu::findPairEpilogue(linalg::GenericOp product) {
   int64_t terms = cast<MemRefType>(pairs.getType()).getDimSize(0);
   auto room = out.getDefiningOp<memref::AllocOp>();
   linalg::FillOp fill = findZeroFill(product);
-  if (!room || !fill || outType.getDimSize(1) != kChunk ||
-      ShapedType::isDynamic(terms) || terms % AMXUnit::kSide != 0 ||
-      terms > kMostSteps * AMXUnit::kSide)
+  if (!room || !fill || ShapedType::isDynamic(outType.getDimSize(1)) ||
+      outType.getDimSize(1) % kChunk != 0 || ShapedType::isDynamic(terms) ||
+      terms % AMXUnit::kSide != 0 || terms > kMostSteps * AMXUnit::kSide)
     return std::nullopt;
 
   PairEpilogue found;
@@ -136,24 +136,28 @@ public:
       : b(b), operands(operands), epilogue(epilogue), ring(ring), unit(b),
         payload(b, epilogue.op, this->epilogue.plan, nest) {
     nest.indices.resize(2);
+    across = cast<MemRefType>(operands.out.getType()).getDimSize(1) / kChunk;
   }
 
   void emit();
 
 private:
+  /// A chunk of the product: its place there, and its first row in the ring.
+  struct Chunk {
+    Value row, column, place;
+  };
+
   Value index(int64_t value) {
     return arith::ConstantIndexOp::create(b, value);
   }
   Value plus(Value base, int64_t offset) {
     return b.createOrFold<arith::AddIOp>(base, index(offset));
   }
-  /// The rows of the ring for chunk \p row.
-  Value place(Value row) {
-    return arith::AndIOp::create(b, row, index(kRingRows - 1));
-  }
-  Values firstChunk();
-  Values chunk(Value row, ValueRange tile, std::optional<Value> waiting);
-  void apply(Value row, Value group, int64_t half);
+  Chunk chunk(Value number);
+  Values firstProduct();
+  Values product(Value number, ValueRange tile, bool hasEpilogue);
+  Values columnsOf(const Chunk &chunk);
+  void apply(const Chunk &chunk, ValueRange columns, Value group, int64_t half);
 
   ImplicitLocOpBuilder &b;
   const PairOperands &operands;
@@ -162,38 +166,61 @@ private:
   AMXUnit unit;
   LoopNest nest;
   VectorPayload payload;
-  Value terms;
-  /// Of each input that is not the product: one vector for each half of the
-  /// columns.
-  DenseMap<OpOperand *, std::array<Value, 2>> columns;
+  int64_t across; ///< chunks beside each other
+  Value terms, lastNumber;
 };
 } // namespace
 
-/// The epilogue of group \p group of chunk \p row, for one half of the columns.
-void Pipeline::apply(Value row, Value group, int64_t half) {
-  Value column = index(half * kLanes);
+/// Chunk \p number: those of the same rows follow each other.
+Pipeline::Chunk Pipeline::chunk(Value number) {
+  Value row = b.createOrFold<arith::DivUIOp>(number, index(across)),
+        column = b.createOrFold<arith::RemUIOp>(number, index(across)),
+        place = b.createOrFold<arith::RemUIOp>(number, index(kRingChunks));
+  auto scaled = [&](Value x) {
+    return b.createOrFold<arith::MulIOp>(x, index(kChunk));
+  };
+  return {scaled(row), scaled(column), scaled(place)};
+}
+
+/// Of each input that is not the product, its vectors for the columns of
+/// \p chunk.
+Values Pipeline::columnsOf(const Chunk &chunk) {
+  Values columns;
+  for (OpOperand *input : epilogue.op.getDpsInputOperands())
+    for (int64_t half : {0, 1})
+      if (epilogue.op.getMatchingIndexingMap(input).getNumResults() == 1)
+        columns.push_back(payload.load(*input, index(0),
+                                       plus(chunk.column, half * kLanes), {}));
+  return columns;
+}
+
+/// The epilogue of group \p group of \p chunk, for one half of the columns.
+void Pipeline::apply(const Chunk &chunk, ValueRange columns, Value group,
+                     int64_t half) {
   auto type = VectorType::get({kLanes}, b.getF32Type());
   Value first = arith::AddIOp::create(
-      b, place(row), arith::MulIOp::create(b, group, index(epilogue.group)));
+      b, chunk.place, arith::MulIOp::create(b, group, index(epilogue.group)));
   Values inputs;
+  unsigned known = 0;
   for (OpOperand *input : epilogue.op.getDpsInputOperands()) {
-    if (auto known = columns.find(input); known != columns.end()) {
-      inputs.push_back(known->second[half]);
+    AffineMap map = epilogue.op.getMatchingIndexingMap(input);
+    if (map.getNumResults() == 1) {
+      inputs.push_back(columns[2 * known++ + half]);
       continue;
     }
-    AffineMap map = epilogue.op.getMatchingIndexingMap(input);
     int64_t member = cast<AffineConstantExpr>(map.getResult(1)).getValue();
     inputs.push_back(vector::LoadOp::create(
-        b, type, ring, ValueRange{plus(first, member), column}));
+        b, type, ring, ValueRange{plus(first, member), index(half * kLanes)}));
   }
-  Value groups = index(epilogue.group);
-  Value outRow =
-      arith::AddIOp::create(b, arith::DivUIOp::create(b, row, groups), group);
+  Value groups = index(epilogue.group),
+        column = plus(chunk.column, half * kLanes);
+  Value outRow = arith::AddIOp::create(
+      b, arith::DivUIOp::create(b, chunk.row, groups), group);
   payload.store(*epilogue.op.getDpsInitOperand(0),
                 payload.evaluate(inputs, outRow, column), outRow, column, {});
 }
 
-Values Pipeline::firstChunk() {
+Values Pipeline::firstProduct() {
   Value zero = index(0);
   return emitLoop(b, zero, terms, unit.terms, unit.zeros(),
                   [&](Value term, ValueRange tile) {
@@ -201,62 +228,75 @@ Values Pipeline::firstChunk() {
                   });
 }
 
-/// Chunk \p row, while \p tile, the one before it, is stored and rows of
-/// \p waiting get their epilogue.
-Values Pipeline::chunk(Value row, ValueRange tile,
-                       std::optional<Value> waiting) {
-  Value zero = index(0), before = place(plus(row, -kChunk));
+/// The product of chunk \p number, while \p tile, the one before it, is stored
+/// and the rows of the one before that get their epilogue.
+Values Pipeline::product(Value number, ValueRange tile, bool hasEpilogue) {
+  Chunk current = chunk(number), before = chunk(plus(number, -1)), waiting,
+        // What lies past the last one may be far away, and is not used.
+      next = chunk(arith::MinUIOp::create(b, plus(number, across), lastNumber));
+  // Each of the chunks beside each other asks for a part of the rows below.
+  int64_t asked = std::max<int64_t>(kChunk / AMXUnit::kTiles / across, 1);
+  Value askedRow = arith::AddIOp::create(
+      b, next.row,
+      b.createOrFold<arith::DivUIOp>(current.column, index(across)));
+  Values columns;
+  if (hasEpilogue) {
+    waiting = chunk(plus(number, -2));
+    columns = columnsOf(waiting);
+  }
+  Value zero = index(0);
   int64_t steps = *getConstantIntValue(terms) / unit.terms,
           products = steps * AMXUnit::kTiles,
           pieces = 2 * kChunk / epilogue.group, done = 0;
   Values sums(AMXUnit::kTiles);
   for (int64_t step = 0; step < steps; ++step) {
-    Values factors =
-        unit.loadFactors(operands, row, zero, index(step * unit.terms));
+    Values factors = unit.loadFactors(operands, current.row, current.column,
+                                      index(step * unit.terms));
     for (int64_t i = 0; i < AMXUnit::kTiles; ++i) {
       if (step == 0) {
-        unit.store(ring, before, zero, i, tile[i]);
+        unit.store(ring, before.place, zero, i, tile[i]);
         sums[i] = unit.zero();
       }
       sums[i] = unit.multiply(factors, i, sums[i]);
+      unit.prefetchRows(operands.x, askedRow, index(step * unit.terms),
+                        i * asked, asked);
       int64_t until = pieces * (step * AMXUnit::kTiles + i + 1) / products;
-      for (; waiting && done < until; ++done)
-        apply(*waiting, index(done / 2), done % 2);
+      for (; hasEpilogue && done < until; ++done)
+        apply(waiting, columns, index(done / 2), done % 2);
     }
   }
   return sums;
 }
 
 void Pipeline::emit() {
-  for (OpOperand *input : epilogue.op.getDpsInputOperands())
-    if (epilogue.op.getMatchingIndexingMap(input).getNumResults() == 1)
-      for (int64_t half : {0, 1})
-        columns[input][half] =
-            payload.load(*input, index(0), index(half * kLanes), {});
-  Value zero = index(0), one = index(kChunk), two = index(2 * kChunk);
+  Value zero = index(0), one = index(1), two = index(2);
   Value rows = b.createOrFold<memref::DimOp>(operands.x, 0);
   terms = b.createOrFold<memref::DimOp>(operands.y, 0);
-  Values tile = firstChunk();
-  Value second = b.createOrFold<arith::MinUIOp>(rows, two);
+  Value count = b.createOrFold<arith::MulIOp>(
+      b.createOrFold<arith::DivUIOp>(rows, index(kChunk)), index(across));
+  lastNumber = plus(count, -1);
+  Values tile = firstProduct();
+  Value second = b.createOrFold<arith::MinUIOp>(count, two);
   // One chunk by itself has nothing beside it: not worth the code.
-  if (getConstantIntValue(rows) != kChunk) {
-    tile = emitLoop(b, one, second, kChunk, tile,
-                    [&](Value row, ValueRange carried) {
-                      return chunk(row, carried, std::nullopt);
+  if (getConstantIntValue(count) != 1) {
+    tile = emitLoop(b, one, second, 1, tile,
+                    [&](Value number, ValueRange carried) {
+                      return product(number, carried, /*hasEpilogue=*/false);
                     });
-    tile = emitLoop(b, two, rows, kChunk, tile,
-                    [&](Value row, ValueRange carried) {
-                      return chunk(row, carried, plus(row, -2 * kChunk));
-                    });
+    tile =
+        emitLoop(b, two, count, 1, tile, [&](Value number, ValueRange carried) {
+          return product(number, carried, /*hasEpilogue=*/true);
+        });
   }
-  Value last = plus(rows, -kChunk);
-  unit.store(ring, place(last), zero, tile);
-  Value left = arith::SubIOp::create(b, rows, second);
-  emitLoop(b, left, rows, kChunk, {}, [&](Value row, ValueRange) {
+  unit.store(ring, chunk(lastNumber).place, zero, tile);
+  Value left = arith::SubIOp::create(b, count, second);
+  emitLoop(b, left, count, 1, {}, [&](Value number, ValueRange) {
+    Chunk waiting = chunk(number);
+    Values columns = columnsOf(waiting);
     emitLoop(b, zero, index(kChunk / epilogue.group), 1, {},
              [&](Value group, ValueRange) {
                for (int64_t half : {0, 1})
-                 apply(row, group, half);
+                 apply(waiting, columns, group, half);
                return Values();
              });
     return Values();

@@ -68,6 +68,53 @@ static void emit(ImplicitLocOpBuilder &b, PairUnit &unit,
   });
 }
 
+/// By tiles of AMX: the sums of one tile are stored beside the first products
+/// of the next, which would wait for them otherwise. The first ones to be
+/// stored are those that were loaded.
+static void emitTiles(ImplicitLocOpBuilder &b, const PairOperands &operands,
+                      bool isAdded) {
+  AMXUnit unit(b);
+  auto size = [&](Value buffer, int64_t dim) {
+    return b.createOrFold<memref::DimOp>(buffer, dim);
+  };
+  Value m = size(operands.out, 0), n = size(operands.out, 1),
+        k = size(operands.y, 0);
+  Value none = arith::ConstantIndexOp::create(b, 0),
+        second = arith::ConstantIndexOp::create(b, unit.terms);
+  // Carried: the sums, and the row and the column of their place.
+  Values carried = isAdded ? unit.load(operands.out, none, none) : unit.zeros();
+  carried.append({none, none});
+  auto tileOf = [](ValueRange values) {
+    return values.take_front(AMXUnit::kTiles);
+  };
+  carried = emitLoop(
+      b, none, m, unit.rows, carried, [&](Value row, ValueRange outer) {
+        return emitLoop(
+            b, none, n, unit.columns, outer,
+            [&](Value column, ValueRange before) {
+              Values factors = unit.loadFactors(operands, row, column, none);
+              Values tile;
+              for (int64_t i = 0; i < AMXUnit::kTiles; ++i) {
+                unit.store(operands.out, before[AMXUnit::kTiles],
+                           before[AMXUnit::kTiles + 1], i, before[i]);
+                Value sum = isAdded ? unit.load(operands.out, row, column, i)
+                                    : unit.zero();
+                tile.push_back(unit.multiply(factors, i, sum));
+              }
+              tile = emitLoop(b, second, k, unit.terms, tile,
+                              [&](Value term, ValueRange values) {
+                                unit.prefetch(operands.out, row, column, term);
+                                return unit.step(operands, row, column, term,
+                                                 values);
+                              });
+              tile.append({row, column});
+              return tile;
+            });
+      });
+  unit.store(operands.out, carried[AMXUnit::kTiles],
+             carried[AMXUnit::kTiles + 1], tileOf(carried));
+}
+
 /// func @infini_product_pairs...(x: m x 2k, y: k x n, out: m x n), by vectors.
 static func::FuncOp getVectorProduct(ModuleOp module, int64_t lanes,
                                      bool hasDot, bool isAdded) {
@@ -183,8 +230,16 @@ struct PairProducts
     ImplicitLocOpBuilder b(op.getLoc(), op);
     linalg::FillOp fill = cpu::findZeroFill(op);
     auto byTiles = [&] {
-      AMXUnit tiles(b);
-      emit(b, tiles, operands, /*isAdded=*/!fill);
+      // Tiles load before they loop.
+      if (Value isSome = isNotEmpty(b, operands)) {
+        auto choice = scf::IfOp::create(b, isSome, /*withElseRegion=*/!!fill);
+        if (fill) {
+          b.setInsertionPointToStart(choice.elseBlock());
+          b.clone(*fill);
+        }
+        b.setInsertionPointToStart(choice.thenBlock());
+      }
+      emitTiles(b, operands, /*isAdded=*/!fill);
     };
     auto byVectors = [&] { callVectorProduct(b, operands, /*isAdded=*/!fill); };
     if (hasTiles)
@@ -195,6 +250,24 @@ struct PairProducts
     if (fill)
       fill.erase();
     return success();
+  }
+
+  /// That no size is 0; null where all are known.
+  static Value isNotEmpty(ImplicitLocOpBuilder &b,
+                          const PairOperands &operands) {
+    Value zero, all;
+    for (auto [buffer, dim] :
+         {std::pair{operands.out, 0}, {operands.out, 1}, {operands.y, 0}}) {
+      if (cast<MemRefType>(buffer.getType()).getDimSize(dim) > 0)
+        continue;
+      if (!zero)
+        zero = arith::ConstantIndexOp::create(b, 0);
+      Value isSome =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::ne,
+                                memref::DimOp::create(b, buffer, dim), zero);
+      all = all ? arith::AndIOp::create(b, all, isSome).getResult() : isSome;
+    }
+    return all;
   }
 
   /// A product and its epilogue.
@@ -236,8 +309,8 @@ struct PairProducts
     if (ring)
       return ring;
     ImplicitLocOpBuilder b(op->getLoc(), OpBuilder::atBlockBegin(task));
-    auto type =
-        MemRefType::get({kRingRows, 2 * AMXUnit::kSide}, b.getF32Type());
+    auto type = MemRefType::get(
+        {2 * AMXUnit::kSide * kRingChunks, 2 * AMXUnit::kSide}, b.getF32Type());
     ring = memref::AllocOp::create(b, type, b.getI64IntegerAttr(64));
     b.setInsertionPoint(task->getTerminator());
     memref::DeallocOp::create(b, ring);

@@ -10,6 +10,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Dialect/X86Vector/X86VectorDialect.h"
@@ -56,9 +57,34 @@ Values AMXUnit::zeros() {
 Values AMXUnit::load(Value out, Value row, Value column) {
   Values tile;
   for (int64_t i = 0; i < kTiles; ++i)
-    tile.push_back(loadTile(sums(), out, plus(row, i / 2 * kSide),
-                            plus(column, i % 2 * kSide)));
+    tile.push_back(load(out, row, column, i));
   return tile;
+}
+
+Value AMXUnit::load(Value out, Value row, Value column, int64_t i) {
+  return loadTile(sums(), out, plus(row, i / 2 * kSide),
+                  plus(column, i % 2 * kSide));
+}
+
+void AMXUnit::prefetchRows(Value x, Value row, Value term, int64_t first,
+                           int64_t count) {
+  Value column = b.createOrFold<arith::MulIOp>(term, index(2));
+  for (int64_t r = first; r < first + count; ++r)
+    memref::PrefetchOp::create(b, x, ValueRange{plus(row, r), column},
+                               /*isWrite=*/false, /*localityHint=*/3,
+                               /*isDataCache=*/true);
+}
+
+void AMXUnit::prefetch(Value out, Value row, Value column, Value term) {
+  Value first = arith::DivUIOp::create(b, term, index(2));
+  first = arith::AndIOp::create(b, first, index(rows - 1));
+  first = arith::AddIOp::create(b, first, plus(row, rows));
+  for (int64_t i = 0; i < rows / kTiles; ++i)
+    for (int64_t c = 0; c < columns; c += kSide)
+      memref::PrefetchOp::create(b, out,
+                                 ValueRange{plus(first, i), plus(column, c)},
+                                 /*isWrite=*/true, /*localityHint=*/3,
+                                 /*isDataCache=*/true);
 }
 
 void AMXUnit::store(Value out, Value row, Value column, int64_t i,

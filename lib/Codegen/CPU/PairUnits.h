@@ -69,7 +69,13 @@ public:
 
   // The parts of these, for one register \p i of the tile.
   Value zero();
+  Value load(Value out, Value row, Value column, int64_t i);
   void store(Value out, Value row, Value column, int64_t i, Value register_);
+  /// Asks for what a step loads of x, \p count rows from \p first on.
+  void prefetchRows(Value x, Value row, Value term, int64_t first,
+                    int64_t count);
+  /// Asks for the tile below, to be written, a part of it at each step.
+  void prefetch(Value out, Value row, Value column, Value term);
   /// The registers of both factors of a step: two of x, two of y.
   Values loadFactors(const PairOperands &operands, Value row, Value column,
                      Value term);
@@ -114,10 +120,10 @@ struct PairEpilogue {
 std::optional<PairEpilogue> findPairEpilogue(linalg::GenericOp product);
 
 /// Emits both by tiles of AMX at the insertion point: the epilogue of some rows
-/// between the products of the next. \p ring holds kRingRows x 32 in f32.
+/// between the products of the next. \p ring holds kRingChunks of 32 x 32 f32.
 void emitPipelined(ImplicitLocOpBuilder &b, const PairOperands &operands,
                    PairEpilogue epilogue, Value ring);
-inline constexpr int64_t kRingRows = 64;
+inline constexpr int64_t kRingChunks = 2;
 
 } // namespace mlir::infini_attn::cpu
 

@@ -31,13 +31,55 @@ using namespace mlir::infini_attn;
 /// Lanes of a vector of pairs.
 static constexpr int64_t kLanes = 16;
 
+/// Whether \p value is one of two bf16 of a pair, \p shift bits up.
+static bool isHalf(Value value, BlockArgument element, int64_t shift) {
+  if (shift != 0) {
+    auto up = value.getDefiningOp<arith::ShLIOp>();
+    if (!up || getConstantIntValue(up.getRhs()) != shift)
+      return false;
+    value = up.getLhs();
+  }
+  auto wide = value.getDefiningOp<arith::ExtUIOp>();
+  auto bits = wide ? wide.getIn().getDefiningOp<arith::BitcastOp>()
+                   : arith::BitcastOp();
+  return bits && bits.getIn() == element && element.getType().isBF16();
+}
+
+/// What \p op makes pairs of, out[r, c] = x[c, 2 r], x[c, 2 r + 1], or null.
+static Value pairedRows(linalg::GenericOp op) {
+  if (op.getNumDpsInputs() != 2 || op.getDpsInputs()[0] != op.getDpsInputs()[1])
+    return {};
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  AffineExpr r = getAffineDimExpr(0, op.getContext()),
+             c = getAffineDimExpr(1, op.getContext());
+  for (int64_t member : {0, 1}) {
+    AffineExpr last = getAffineConstantExpr(member, op.getContext());
+    if (maps[member] != AffineMap::get(2, 0, {c, r, last}, op.getContext()))
+      return {};
+  }
+  auto view = op.getDpsInputs()[0].getDefiningOp<memref::ExpandShapeOp>();
+  auto both = cast<linalg::YieldOp>(op.getBody()->getTerminator())
+                  .getValues()[0]
+                  .getDefiningOp<arith::OrIOp>();
+  bool isPair = view && view.getSrcType().getRank() == 2 &&
+                view.getSrcType().isLastDimUnitStride() && both &&
+                isHalf(both.getLhs(), op.getBody()->getArgument(0), 0) &&
+                isHalf(both.getRhs(), op.getBody()->getArgument(1), 16);
+  return isPair ? view.getSrc() : Value();
+}
+
 bool cpu::isTransposition(linalg::GenericOp op) {
   if (!op.hasPureBufferSemantics() || op.getNumLoops() != 2 ||
-      op.getNumParallelLoops() != 2 || op.getNumDpsInputs() != 1 ||
-      op.getNumDpsInits() != 1)
+      op.getNumParallelLoops() != 2 || op.getNumDpsInits() != 1 ||
+      !op.getIndexingMapsArray().back().isIdentity() ||
+      !cast<MemRefType>(op.getDpsInits()[0].getType()).isLastDimUnitStride())
+    return false;
+  if (pairedRows(op))
+    return true;
+  if (op.getNumDpsInputs() != 1)
     return false;
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-  if (!maps[1].isIdentity() || maps[0].isIdentity() || !maps[0].isPermutation())
+  if (maps[0].isIdentity() || !maps[0].isPermutation())
     return false;
   for (Value operand : op->getOperands())
     if (!cast<MemRefType>(operand.getType()).isLastDimUnitStride())
@@ -59,9 +101,10 @@ public:
       : b(b), in(in), out(out), inElement(getElementTypeOrSelf(in)),
         outElement(getElementTypeOrSelf(out)) {}
 
-  /// bf16 or f32 to bf16, and bf16 to f32.
+  /// bf16 or f32 to bf16, and bf16 to f32 or to pairs.
   static bool handles(Type inElement, Type outElement) {
-    return (outElement.isBF16() && (inElement.isBF16() || inElement.isF32())) ||
+    return (inElement.isBF16() && outElement.isInteger(32)) ||
+           (outElement.isBF16() && (inElement.isBF16() || inElement.isF32())) ||
            (inElement.isBF16() && outElement.isF32());
   }
 
@@ -70,6 +113,7 @@ public:
 
 private:
   bool pairsRows() const { return outElement.isBF16(); }
+  bool keepsPairs() const { return outElement.isInteger(32); }
   Value index(int64_t value) {
     return arith::ConstantIndexOp::create(b, value);
   }
@@ -85,6 +129,9 @@ private:
   Value halfOf(Value row, Value column);
   Value loadPairs(Value row, Value column, int64_t i);
   void storePairs(Value pairs, Value row, Value column, int64_t i);
+  int64_t tileRows() const { return pairsRows() ? 2 * kLanes : kLanes; }
+  int64_t tileColumns() const { return pairsRows() ? kLanes : 2 * kLanes; }
+  void prefetchTile(Value row, Value column);
   void emitTile(Value row, Value column);
 
   ImplicitLocOpBuilder &b;
@@ -127,6 +174,11 @@ void PairTransposition::storePairs(Value pairs, Value row, Value column,
     vector::StoreOp::create(b, x, out, ValueRange{plus(column, i), row});
     return;
   }
+  if (keepsPairs()) {
+    Value pair = arith::DivUIOp::create(b, column, index(2));
+    vector::StoreOp::create(b, pairs, out, ValueRange{plus(pair, i), row});
+    return;
+  }
   Value low = arith::ShLIOp::create(b, pairs, i32(16)),
         high = arith::AndIOp::create(b, pairs, i32(0xffff0000));
   for (auto [member, bits] : llvm::enumerate(std::array{low, high})) {
@@ -135,6 +187,24 @@ void PairTransposition::storePairs(Value pairs, Value row, Value column,
     vector::StoreOp::create(
         b, x, out, ValueRange{plus(column, 2 * i + int64_t(member)), row});
   }
+}
+
+/// Asks for the tile at \p row and \p column, which a later one is: what is
+/// transposed often comes from far away, or goes there.
+void PairTransposition::prefetchTile(Value row, Value column) {
+  auto ask = [&](Value x, Value row, Value column, int64_t count,
+                 bool isWrite) {
+    for (int64_t i = 0; i < count; ++i)
+      memref::PrefetchOp::create(b, x, ValueRange{plus(row, i), column},
+                                 isWrite, /*localityHint=*/3,
+                                 /*isDataCache=*/true);
+  };
+  ask(in, row, column, tileRows(), /*isWrite=*/false);
+  Value outRow = column;
+  if (keepsPairs())
+    outRow = arith::DivUIOp::create(b, column, index(2));
+  ask(out, outRow, row, keepsPairs() ? kLanes : tileColumns(),
+      /*isWrite=*/true);
 }
 
 void PairTransposition::emitTile(Value row, Value column) {
@@ -147,27 +217,30 @@ void PairTransposition::emitTile(Value row, Value column) {
 
 /// The last tiles overlap those before them.
 void PairTransposition::emit(function_ref<void()> byElements) {
-  int64_t tileRows = pairsRows() ? 2 * kLanes : kLanes,
-          tileColumns = pairsRows() ? kLanes : 2 * kLanes;
   Value zero = index(0), m = memref::DimOp::create(b, in, 0),
         n = memref::DimOp::create(b, in, 1);
-  Value lastRow = arith::SubIOp::create(b, m, index(tileRows)),
-        lastColumn = arith::SubIOp::create(b, n, index(tileColumns));
+  Value lastRow = arith::SubIOp::create(b, m, index(tileRows())),
+        lastColumn = arith::SubIOp::create(b, n, index(tileColumns()));
   Value smaller = arith::MinSIOp::create(b, lastRow, lastColumn);
   Value hasTiles =
       arith::CmpIOp::create(b, arith::CmpIPredicate::sge, smaller, zero);
   auto choice = scf::IfOp::create(b, hasTiles, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(choice.thenBlock());
-  scf::buildLoopNest(
-      b, b.getLoc(), {zero, zero}, {m, n},
-      {index(tileRows), index(tileColumns)},
-      [&](OpBuilder &nested, Location loc, ValueRange at) {
-        ImplicitLocOpBuilder inner(loc, nested);
-        PairTransposition(inner, in, out)
-            .emitTile(arith::MinSIOp::create(inner, at[0], lastRow),
-                      arith::MinSIOp::create(inner, at[1], lastColumn));
-      });
+  scf::buildLoopNest(b, b.getLoc(), {zero, zero}, {m, n},
+                     {index(tileRows()), index(tileColumns())},
+                     [&](OpBuilder &nested, Location loc, ValueRange at) {
+                       ImplicitLocOpBuilder inner(loc, nested);
+                       PairTransposition tile(inner, in, out);
+                       auto atMost = [&](Value x, Value last) -> Value {
+                         return arith::MinSIOp::create(inner, x, last);
+                       };
+                       Value column = atMost(at[1], lastColumn);
+                       tile.prefetchTile(
+                           atMost(tile.plus(at[0], tileRows()), lastRow),
+                           column);
+                       tile.emitTile(atMost(at[0], lastRow), column);
+                     });
   b.setInsertionPointToStart(choice.elseBlock());
   byElements();
 }
@@ -176,9 +249,24 @@ void PairTransposition::emit(function_ref<void()> byElements) {
 // The functions
 //===----------------------------------------------------------------------===//
 
+/// \p x, m x 2n, as m x n x 2.
+static Value asPairs(ImplicitLocOpBuilder &b, Value x) {
+  OpFoldResult two = b.getIndexAttr(2),
+               rows = b.createOrFold<memref::DimOp>(x, 0),
+               columns = b.createOrFold<memref::DimOp>(x, 1);
+  Value pairs = arith::DivUIOp::create(
+      b, cast<Value>(columns),
+      getValueOrCreateConstantIndexOp(b, b.getLoc(), two));
+  return memref::ExpandShapeOp::create(
+      b, ArrayRef<int64_t>{ShapedType::kDynamic, ShapedType::kDynamic, 2}, x,
+      SmallVector<ReassociationIndices>{{0}, {1, 2}},
+      SmallVector<OpFoldResult>{rows, OpFoldResult(pairs), two});
+}
+
 void cpu::outlineTransposition(linalg::GenericOp op, int64_t lanes) {
   ImplicitLocOpBuilder b(op.getLoc(), op);
-  Value in = op.getDpsInputs()[0], out = op.getDpsInits()[0];
+  Value paired = pairedRows(op);
+  Value in = paired ? paired : op.getDpsInputs()[0], out = op.getDpsInits()[0];
   Type inElement = getElementTypeOrSelf(in),
        outElement = getElementTypeOrSelf(out);
   MemRefType inType = matrixViewType(inElement, ShapedType::kDynamic, 1),
@@ -200,7 +288,17 @@ void cpu::outlineTransposition(linalg::GenericOp op, int64_t lanes) {
   };
   auto plainly = [&](ValueRange arguments) {
     IRMapping map;
-    map.map(ValueRange{in, out}, arguments);
+    Value x = arguments[0];
+    if (paired) {
+      x = asPairs(top, x);
+      // Constants lie outside of the payload.
+      op->walk([&](arith::ShLIOp shift) {
+        Operation *bits = shift.getRhs().getDefiningOp();
+        map.map(shift.getRhs(), top.clone(*bits)->getResult(0));
+      });
+    }
+    map.map(op.getDpsInputs()[0], x);
+    map.map(out, arguments[1]);
     return cast<linalg::GenericOp>(top.clone(*op, map));
   };
   auto function = module.lookupSymbol<func::FuncOp>(name);

@@ -78,3 +78,60 @@ func.func @exp2(%x: vector<16xf32>, %y: f32) -> (vector<16xf32>, vector<16xf32>,
   %2 = math.exp2 %y : f32
   return %0, %1, %2 : vector<16xf32>, vector<16xf32>, f32
 }
+
+// Two weights of a softmax as a pair of bf16: 512 (x + 127) in 16 bits, by the
+// factors of the sum that x is, no less than 0; less what a straight line is
+// above the exponential; of the fraction the upper 7 bits.
+// CHECK-LABEL: @weights(
+// CHECK-SAME: %[[S:.*]]: vector<16xf32>, %[[T:.*]]: vector<16xf32>, %[[FACTOR:.*]]: vector<16xf32>, %[[BOUND:.*]]: vector<16xf32>)
+// CHECK-NOT: math.exp2
+// CHECK: arith.mulf %[[FACTOR]], %{{.*}} : vector<16xf32>
+// CHECK: math.fma %[[BOUND]]
+// CHECK: %[[SUM:.*]] = math.fma %[[S]]
+// CHECK: arith.cmpf ogt, %[[SUM]]
+// CHECK: %[[POSITIVE:.*]] = arith.select %{{.*}}, %[[SUM]]
+// CHECK: arith.bitcast %[[POSITIVE]] : vector<16xf32> to vector<16xi32>
+// CHECK: math.fma %[[T]]
+// CHECK: vector.bitcast %{{.*}} : vector<16xi32> to vector<32xi16>
+// CHECK: arith.mului_extended %{{.*}} : vector<32xi16>
+// CHECK: arith.shrui %{{.*}} : vector<32xi16>
+// CHECK: vector.bitcast %{{.*}} : vector<32xi16> to vector<16xi32>
+// CHECK-NOT: math.exp2
+// CHECK: return
+func.func @weights(%s: vector<16xf32>, %t: vector<16xf32>, %scale: vector<16xf32>, %bound: vector<16xf32>) -> vector<16xi32> {
+  %half = arith.constant dense<32768> : vector<16xi32>
+  %sixteen = arith.constant dense<16> : vector<16xi32>
+  %high = arith.constant dense<-65536> : vector<16xi32>
+  %x = math.fma %s, %scale, %bound : vector<16xf32>
+  %y = math.fma %t, %scale, %bound : vector<16xf32>
+  %p = math.exp2 %x fastmath<afn> {infini_attn.weight} : vector<16xf32>
+  %q = math.exp2 %y fastmath<afn> {infini_attn.weight} : vector<16xf32>
+  %a = arith.bitcast %p : vector<16xf32> to vector<16xi32>
+  %b = arith.bitcast %q : vector<16xf32> to vector<16xi32>
+  %c = arith.addi %a, %half : vector<16xi32>
+  %d = arith.addi %b, %half : vector<16xi32>
+  %e = arith.shrui %c, %sixteen : vector<16xi32>
+  %f = arith.andi %d, %high : vector<16xi32>
+  %pair = arith.ori %e, %f : vector<16xi32>
+  return %pair : vector<16xi32>
+}
+
+// Other exponentials are not rounded so.
+// CHECK-LABEL: @numbers(
+// CHECK-NOT: vector<32xi16>
+// CHECK: return
+func.func @numbers(%x: vector<16xf32>, %y: vector<16xf32>) -> vector<16xi32> {
+  %half = arith.constant dense<32768> : vector<16xi32>
+  %sixteen = arith.constant dense<16> : vector<16xi32>
+  %high = arith.constant dense<-65536> : vector<16xi32>
+  %p = math.exp2 %x fastmath<afn> : vector<16xf32>
+  %q = math.exp2 %y fastmath<afn> {infini_attn.weight} : vector<16xf32>
+  %a = arith.bitcast %p : vector<16xf32> to vector<16xi32>
+  %b = arith.bitcast %q : vector<16xf32> to vector<16xi32>
+  %c = arith.addi %a, %half : vector<16xi32>
+  %d = arith.addi %b, %half : vector<16xi32>
+  %e = arith.shrui %c, %sixteen : vector<16xi32>
+  %f = arith.andi %d, %high : vector<16xi32>
+  %pair = arith.ori %e, %f : vector<16xi32>
+  return %pair : vector<16xi32>
+}

@@ -88,6 +88,42 @@ func.func @transposed(%a: memref<?x16xf32>, %c: memref<16x?xbf16>, %n: index) {
 
 // -----
 
+// Two columns of bf16 as one of i32, turned over: 16 loads of 32 numbers, 16
+// stores of 16 pairs, and elements where there is no whole tile. The tile below
+// is asked for before.
+// CHECK: func.func private @infini_transposed_bf16_i32(
+// CHECK-COUNT-16: memref.prefetch %{{.*}}, read, locality<3>, data
+// CHECK-COUNT-16: memref.prefetch %{{.*}}, write, locality<3>, data
+// CHECK-COUNT-16: vector.load {{.*}} vector<32xbf16>
+// CHECK: vector.shuffle
+// CHECK-COUNT-16: vector.store {{.*}} : memref<?x?xi32, {{.*}} vector<16xi32>
+// CHECK: } else {
+// CHECK: memref.expand_shape %{{.*}} {{\[\[}}0], [1, 2]]
+// CHECK-LABEL: func.func @pairs(
+// CHECK: call @infini_transposed_bf16_i32(
+func.func @pairs(%a: memref<?x64xbf16>, %c: memref<32x?xi32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c16 = arith.constant 16 : i32
+  %x = memref.expand_shape %a [[0], [1, 2]] output_shape [%n, 32, 2] : memref<?x64xbf16> into memref<?x32x2xbf16>
+  scf.parallel (%i) = (%c0) to (%n) step (%c1) {
+    linalg.generic {indexing_maps = [affine_map<(r, c) -> (c, r, 0)>, affine_map<(r, c) -> (c, r, 1)>, affine_map<(r, c) -> (r, c)>], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %x : memref<?x32x2xbf16>, memref<?x32x2xbf16>) outs(%c : memref<32x?xi32>) {
+    ^bb0(%low: bf16, %high: bf16, %pair: i32):
+      %0 = arith.bitcast %low : bf16 to i16
+      %1 = arith.extui %0 : i16 to i32
+      %2 = arith.bitcast %high : bf16 to i16
+      %3 = arith.extui %2 : i16 to i32
+      %4 = arith.shli %3, %c16 : i32
+      %5 = arith.ori %1, %4 : i32
+      linalg.yield %5 : i32
+    }
+  }
+  return
+}
+
+// -----
+
 // Not a sum of products: left alone.
 // CHECK-LABEL: @other(
 // CHECK: linalg.generic

@@ -24,14 +24,25 @@
 
 // Tiles where the process may use them: asked for once, where the function
 // begins. Sums stay in registers over all terms: 4 loads and 4 products a step.
+// They are stored beside the first step of the next tile.
 // CHECK: func.func @product(%[[X:.*]]: memref<64x128xbf16>, %[[Y:.*]]: memref<64x96xi32>, %[[OUT:[a-z0-9]*]]: memref<64x96xf32>)
 // AMX: %[[ANSWER:.*]] = call @infini_request_amx() : () -> i32
 // AMX: %[[MAY:.*]] = arith.cmpi ne, %[[ANSWER]], %c0_i32
 // AMX: scf.if %[[MAY]]
-// AMX: scf.for {{.*}} step %c32
-// AMX: scf.for {{.*}} step %c32
 // AMX-COUNT-4: amx.tile_zero
+// AMX: scf.for {{.*}} step %c32
+// AMX: scf.for {{.*}} step %c32 iter_args(%[[A:.*]] = %{{.*}}, %[[B:.*]] = %{{.*}}, %[[C:.*]] = %{{.*}}, %[[D:.*]] = %{{.*}}, %[[ROW:.*]] = %{{.*}}, %[[COLUMN:.*]] = %{{.*}})
+// AMX-COUNT-4: amx.tile_load
+// AMX: amx.tile_store %[[OUT]][%[[ROW]], %[[COLUMN]]], %[[A]]
+// AMX-NEXT: amx.tile_zero
+// AMX-NEXT: amx.tile_mulf
+// AMX: amx.tile_store %[[OUT]]{{.*}}, %[[B]]
+// AMX: amx.tile_store %[[OUT]]{{.*}}, %[[C]]
+// AMX: amx.tile_store %[[OUT]]{{.*}}, %[[D]]
+// AMX: amx.tile_mulf
+// AMX-NOT: amx.tile_store
 // AMX: scf.for {{.*}} step %c16 iter_args
+// AMX-COUNT-16: memref.prefetch %[[OUT]]{{.*}}, write, locality<3>, data
 // AMX-COUNT-2: amx.tile_load %[[X]]{{.*}}!amx.tile<16x32xbf16>
 // AMX-COUNT-2: amx.tile_load %[[Y]]{{.*}}!amx.tile<16x16xi32>
 // AMX-COUNT-4: amx.tile_mulf
@@ -65,6 +76,10 @@ func.func @product(%x: memref<64x128xbf16>, %y: memref<64x96xi32>, %out: memref<
 // CHECK: func.func @added(
 // AMX: scf.if
 // AMX-COUNT-4: amx.tile_load %{{.*}}!amx.tile<16x16xf32>
+// AMX: scf.for
+// AMX: amx.tile_store
+// AMX-NEXT: amx.tile_load %{{.*}}!amx.tile<16x16xf32>
+// AMX-NEXT: amx.tile_mulf
 // AMX: scf.for {{.*}} step %c16 iter_args
 // CHECK: call @infini_product_pairs_added(
 func.func @added(%x: memref<64x128xbf16>, %y: memref<64x96xi32>, %out: memref<64x96xf32>) {
@@ -89,16 +104,18 @@ func.func @added(%x: memref<64x128xbf16>, %y: memref<64x96xi32>, %out: memref<64
 // CHECK-LABEL: func.func @epilogue(
 // AMX: %[[RING:.*]] = memref.alloc() {alignment = 64 : i64} : memref<64x32xf32>
 // AMX: scf.if
-// AMX: %[[BIAS:.*]] = vector.load %{{.*}} : memref<32xf32>, vector<16xf32>
 // AMX: scf.for {{.*}} step %c16 iter_args
 // AMX: amx.tile_mulf
 // The second chunk has no epilogue to run.
-// AMX: scf.for %{{.*}} = %c32 to
+// AMX: scf.for %{{.*}} = %c1 to
 // AMX-COUNT-8: amx.tile_mulf
 // AMX-NOT: math.exp2
-// AMX: scf.for %{{.*}} = %c64 to
+// AMX: scf.for %{{.*}} = %c2 to
+// AMX: vector.load %{{.*}} : memref<32xf32>, vector<16xf32>
 // AMX: amx.tile_store %[[RING]]
 // AMX: amx.tile_mulf
+// Meanwhile the rows of the next chunk are asked for.
+// AMX-COUNT-8: memref.prefetch {{.*}}, read, locality<3>, data
 // AMX-COUNT-4: math.exp2 {{.*}} : vector<16xf32>
 // AMX: amx.tile_store %[[RING]]
 // AMX: amx.tile_mulf
