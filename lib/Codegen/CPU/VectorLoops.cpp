@@ -74,7 +74,9 @@ private:
                 Value mask);
   void emitReduceTile(Value row, int64_t rows);
   void emitTransposedPrefetch(const RegisterTile &tile);
-  void emitPrefetch(Value row, int64_t rows, unsigned dim, bool isFirst);
+  void emitPrefetch(const RegisterTile &tile, Value row, int64_t rows,
+                    unsigned dim, bool isFirst);
+  void emitPanelPrefetch(const RegisterTile &tile, unsigned dim);
   Accumulators emitReductions(ArrayRef<unsigned> dims, ArrayRef<Value> init,
                               int64_t unroll,
                               function_ref<Accumulators(ArrayRef<Value>)> body);
@@ -356,16 +358,16 @@ void LoopEmitter::emitTile(Value row, int64_t rows, Value column,
   // Smaller tiles are for what is left at the ends: not worth the code.
   bool isWhole = rows == plan.rows && columns == plan.columns && rows > 1;
   bool isFirst = true;
-  accumulators =
-      emitReductions(reductions, accumulators, isWhole ? kUnroll : 1,
-                     [&](ArrayRef<Value> carried) {
-                       if (isWhole && !reductions.empty())
-                         emitPrefetch(row, rows, reductions.back(), isFirst);
-                       isFirst = false;
-                       Accumulators next(carried);
-                       payload.evaluate(tile, next);
-                       return next;
-                     });
+  accumulators = emitReductions(reductions, accumulators, isWhole ? kUnroll : 1,
+                                [&](ArrayRef<Value> carried) {
+                                  if (isWhole && !reductions.empty())
+                                    emitPrefetch(tile, row, rows,
+                                                 reductions.back(), isFirst);
+                                  isFirst = false;
+                                  Accumulators next(carried);
+                                  payload.evaluate(tile, next);
+                                  return next;
+                                });
 
   if (isSum)
     accumulators = emitStart(tile, 0, op.getDpsInitsMutable()[0], accumulators);
@@ -382,8 +384,8 @@ void LoopEmitter::emitTile(Value row, int64_t rows, Value column,
 /// those of the next tile's rows, once a line. In a block of their own: LLVM's
 /// scheduler takes a prefetch for a store that loads must not pass, and spills.
 /// A prefetch may lie outside of the buffer.
-void LoopEmitter::emitPrefetch(Value row, int64_t rows, unsigned dim,
-                               bool isFirst) {
+void LoopEmitter::emitPrefetch(const RegisterTile &tile, Value row,
+                               int64_t rows, unsigned dim, bool isFirst) {
   Value step = nest.indices[dim];
   auto emit = [&](OpOperand &operand, Value at, int locality) {
     memref::PrefetchOp::create(b, payload.bufferOf(operand),
@@ -415,7 +417,29 @@ void LoopEmitter::emitPrefetch(Value row, int64_t rows, unsigned dim,
       for (int64_t r = rows; r < 2 * rows; ++r)
         emit(*operand, arith::AddIOp::create(b, row, constant(r)),
              /*locality=*/3);
+      emitPanelPrefetch(tile, dim);
     }
+  }
+}
+
+/// Asks for a row of the panel that comes after this one, into L2: another in
+/// each tile of rows, so that \p line of them have asked for all. A model's
+/// right factors come from far, and are read once for a block of rows.
+void LoopEmitter::emitPanelPrefetch(const RegisterTile &tile, unsigned dim) {
+  for (OpOperand *operand : op.getDpsInputOperands()) {
+    if (getAccess(op, *operand, plan.vectorDim) != Access::Contiguous)
+      continue;
+    Value step = nest.indices[dim];
+    Value number = arith::DivUIOp::create(b, tile.rowIndex.front(),
+                                          constant(tile.rowIndex.size()));
+    nest.indices[dim] = arith::AddIOp::create(
+        b, arith::AddIOp::create(b, step, nest.upper[dim]), number);
+    for (Value column : tile.columnIndex)
+      memref::PrefetchOp::create(
+          b, payload.bufferOf(*operand),
+          payload.addressOf(*operand, tile.rowIndex.front(), column),
+          /*isWrite=*/false, /*locality=*/2, /*isDataCache=*/true);
+    nest.indices[dim] = step;
   }
 }
 
