@@ -54,7 +54,7 @@ LogicalResult infini_attn::lowerForCPU(ModuleOp module,
 /// last: the optimizer knows malloc and calloc (that nothing else points to
 /// their memory), and no function of ours.
 static void checkAllocations(llvm::Module &module) {
-  for (StringRef name : {"malloc", "calloc"})
+  for (StringRef name : {"malloc", "calloc", "free"})
     if (llvm::Function *function = module.getFunction(name);
         function && function->isDeclaration())
       function->setName("infini_" + name);

@@ -123,6 +123,7 @@ Session::create(ModuleOp module, const CPUTarget &target) {
   add("infini_request_amx", reinterpret_cast<void *>(&infini_request_amx));
   add("infini_malloc", reinterpret_cast<void *>(&infini_malloc));
   add("infini_calloc", reinterpret_cast<void *>(&infini_calloc));
+  add("infini_free", reinterpret_cast<void *>(&infini_free));
   llvm::orc::JITDylib &library = (*jit)->getMainJITDylib();
   if (llvm::Error error =
           library.define(llvm::orc::absoluteSymbols(std::move(runtime))))

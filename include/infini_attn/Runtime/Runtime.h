@@ -66,6 +66,10 @@ int32_t infini_request_amx(void);
 void *infini_malloc(size_t bytes);
 void *infini_calloc(size_t count, size_t size);
 
+/// free of compiled code. Up to 256 MiB of blocks of 4 MiB and more are kept for
+/// the next infini_malloc; the system may have their pages when it needs some.
+void infini_free(void *memory);
+
 /// What is called, on any thread, when there are no `bytes` of memory left: it
 /// must not return. A null pointer means one line on stderr, and abort().
 void infini_set_out_of_memory(void (*handler)(size_t bytes));
