@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from checking import assert_same_bits
-from compiled import CheckFailed, descriptor
+from compiled import CheckFailed, descriptor, free
 
 MODULE = """
 func.func @sizes(%a: tensor<?xf32>, %b: tensor<?xf32>) -> tensor<?xf32> {
@@ -138,3 +138,33 @@ def test_arguments_are_row_major(library):
     for right in (square, square[:1], square[:, :1][:1], square[:0, :3]):
         result, error = call(right)
         assert error is None and tuple(result.sizes) == right.shape
+
+
+def test_large_blocks_are_kept(library):
+    """A large block that compiled code frees is the next one of its size, and is free()'s; no more than 256 MiB are kept."""
+    allocate, release = library.library.infini_malloc, library.library.infini_free
+    allocate.restype = ctypes.c_void_p
+    allocate.argtypes = [ctypes.c_size_t]
+    release.restype, release.argtypes = None, [ctypes.c_void_p]
+    size = 5 << 20
+    first = allocate(size)
+    ctypes.memset(first, 1, size)
+    release(first)
+    assert allocate(4 << 20) == first  # not half as large again
+    second = allocate(size)
+    assert second != first
+    ctypes.memset(first, 2, size)
+    assert second % (2 << 20) == 0
+    release(second)
+    larger = allocate(8 << 20)
+    assert larger != second
+    for block in (first, larger, allocate(size)):
+        free(block)
+    release(None)
+    release(allocate(100))
+    blocks = [allocate(100 << 20) for _ in range(3)]
+    for block in blocks:
+        release(block)
+    assert {allocate(100 << 20), allocate(100 << 20)} == set(blocks[:2])
+    for block in blocks[:2]:
+        free(block)
