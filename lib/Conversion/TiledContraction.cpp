@@ -22,12 +22,14 @@ using Values = SmallVector<Value>;
 static constexpr int64_t kPanel = 48;
 /// A group of pairs, and one of f32: its rows, columns, and the rows of its
 /// panels that are taken at a time. Its sums and that part of a panel stay in
-/// L1 (pairs: 8 and 16 KiB), into which the left factor streams from L2.
-static constexpr int64_t kGroupRows = 64, kGroupColumns = 32, kGroupDepth = 128,
-                         kSingleDepth = 256, kSingleRows = 128;
-/// Bytes of the left factor that a task keeps in L2, and bounds of its rows.
+/// L1 (pairs: 32 and 16 KiB), into which the left factor streams from L2.
+static constexpr int64_t kGroupRows = 256, kGroupColumns = 32,
+                         kGroupDepth = 128, kSingleDepth = 256,
+                         kSingleRows = 128;
+/// Bytes of the left factor that a task keeps in L2, bounds of its rows, and
+/// what they are a multiple of.
 static constexpr int64_t kRoomBytes = 3 << 19, kLeastRows = 128,
-                         kMostRows = 512;
+                         kMostRows = 512, kRowStep = 64;
 /// A product of fewer rows takes as many tasks as there are.
 static constexpr int64_t kTasks = 8;
 
@@ -91,13 +93,13 @@ int64_t TiledContraction::mostRows(const Contraction &c) {
     }
   return std::clamp<int64_t>(
       kRoomBytes / ((c.inPairs ? 2 : 4) * std::max<int64_t>(count, 1)) /
-          kGroupRows * kGroupRows,
+          kRowStep * kRowStep,
       kLeastRows, kMostRows);
 }
 
 OpFoldResult TiledContraction::taskRows(TileBuilder &b, OpFoldResult rows,
                                         int64_t most) {
-  Value share = b.toIndex(b.roundedUp(b.ceilDiv(rows, kTasks), kGroupRows));
+  Value share = b.toIndex(b.roundedUp(b.ceilDiv(rows, kTasks), kRowStep));
   share = b.createOrFold<arith::MaxSIOp>(share, b.index(kLeastRows));
   return getAsOpFoldResult(b.min(share, b.index(most)));
 }

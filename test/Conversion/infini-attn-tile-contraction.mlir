@@ -27,7 +27,7 @@
 // CHECK: %[[ROOM:.*]] = tensor.empty() : tensor<128x1056xbf16>
 // CHECK: linalg.fill
 // CHECK: tensor.extract_slice %[[X]][%[[FROM]], 0]
-// CHECK: scf.for {{.*}} step %c64
+// CHECK: scf.for {{.*}} step %c32
 // CHECK: linalg.fill {{.*}} outs(%{{.*}} : tensor<?x32xf32>)
 // CHECK: scf.for {{.*}} = %c0 to %c512 step %c128
 // CHECK: tensor.extract_slice %[[PACKED]]{{.*}} to tensor<128x32xi32>

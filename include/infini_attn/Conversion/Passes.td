@@ -78,7 +78,7 @@ def InfiniAttnTile : Pass<"infini-attn-tile"> {
         forall panel of 32 columns (48 of f32):  packed[panel] = w's columns
         forall block of 128 to 512 rows:
           room = x's rows, copied
-          for group of 32 columns (48 of f32), for group of 64 rows (128 of f32):
+          for group of 32 columns (48 of f32), for group of 256 rows (128 of f32):
             for 256 terms:  sums += room packed[panel]
             y = trunc(sums)
 

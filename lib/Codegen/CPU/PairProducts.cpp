@@ -68,12 +68,20 @@ static void emit(ImplicitLocOpBuilder &b, PairUnit &unit,
   });
 }
 
+/// Whether \p y is a part of a panel, after which lies the next.
+static bool isOneOfPanels(Value y) {
+  while (auto view = y.getDefiningOp<memref::SubViewOp>())
+    y = view.getSource();
+  return cast<MemRefType>(y.getType()).getRank() > 2;
+}
+
 /// By tiles of AMX: the sums of one tile are stored beside the first products
 /// of the next, which would wait for them otherwise. The first ones to be
 /// stored are those that were loaded.
 static void emitTiles(ImplicitLocOpBuilder &b, const PairOperands &operands,
                       bool isAdded) {
   AMXUnit unit(b);
+  bool isPanel = isOneOfPanels(operands.y);
   auto size = [&](Value buffer, int64_t dim) {
     return b.createOrFold<memref::DimOp>(buffer, dim);
   };
@@ -101,12 +109,15 @@ static void emitTiles(ImplicitLocOpBuilder &b, const PairOperands &operands,
                                     : unit.zero();
                 tile.push_back(unit.multiply(factors, i, sum));
               }
-              tile = emitLoop(b, second, k, unit.terms, tile,
-                              [&](Value term, ValueRange values) {
-                                unit.prefetch(operands.out, row, column, term);
-                                return unit.step(operands, row, column, term,
-                                                 values);
-                              });
+              tile = emitLoop(
+                  b, second, k, unit.terms, tile,
+                  [&](Value term, ValueRange values) {
+                    if (isPanel)
+                      unit.prefetchPanel(operands.y, row, k, term);
+                    else
+                      unit.prefetch(operands.out, row, column, term);
+                    return unit.step(operands, row, column, term, values);
+                  });
               tile.append({row, column});
               return tile;
             });

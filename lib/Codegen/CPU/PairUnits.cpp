@@ -87,6 +87,19 @@ void AMXUnit::prefetch(Value out, Value row, Value column, Value term) {
                                  /*isDataCache=*/true);
 }
 
+void AMXUnit::prefetchPanel(Value y, Value row, Value rows, Value term) {
+  constexpr int64_t kTilesOfRows = 8, kPart = kSide / kTilesOfRows;
+  Value part = arith::DivUIOp::create(b, row, index(this->rows));
+  part = arith::AndIOp::create(b, part, index(kTilesOfRows - 1));
+  part = arith::MulIOp::create(b, part, index(kPart));
+  part = arith::AddIOp::create(b, part, arith::AddIOp::create(b, term, rows));
+  for (int64_t i = 0; i < kPart; ++i)
+    for (int64_t c = 0; c < columns; c += kSide)
+      memref::PrefetchOp::create(b, y, ValueRange{plus(part, i), index(c)},
+                                 /*isWrite=*/false, /*localityHint=*/2,
+                                 /*isDataCache=*/true);
+}
+
 void AMXUnit::store(Value out, Value row, Value column, int64_t i,
                     Value register_) {
   amx::TileStoreOp::create(

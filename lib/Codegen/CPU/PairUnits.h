@@ -75,6 +75,10 @@ public:
   void prefetchRows(Value x, Value row, Value term, int64_t first,
                     int64_t count);
   /// Asks for the tile below, to be written, a part of it at each step.
+  /// Asks for a part of what lies \p rows after step \p term of \p y, into L2:
+  /// eight tiles of rows ask for all of the next panel. A model's weights come
+  /// from far, and are read once for a block of rows.
+  void prefetchPanel(Value y, Value row, Value rows, Value term);
   void prefetch(Value out, Value row, Value column, Value term);
   /// The registers of both factors of a step: two of x, two of y.
   Values loadFactors(const PairOperands &operands, Value row, Value column,

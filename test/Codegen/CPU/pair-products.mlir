@@ -91,6 +91,24 @@ func.func @added(%x: memref<64x128xbf16>, %y: memref<64x96xi32>, %out: memref<64
   return
 }
 
+// One of several panels: tiles of rows ask for parts of the next one, into L2,
+// and their sums lie in L1 already.
+// CHECK: func.func @panel(
+// AMX-NOT: write, locality
+// AMX: scf.for {{.*}} step %c16 iter_args
+// AMX-COUNT-4: memref.prefetch %{{.*}}, read, locality<2>, data : memref<64x32xi32
+// AMX-NOT: memref.prefetch
+// AMX: amx.tile_load
+func.func @panel(%x: memref<64x128xbf16>, %packed: memref<3x64x32xi32>, %out: memref<64x32xf32>) {
+  %y = memref.subview %packed[1, 0, 0] [1, 64, 32] [1, 1, 1] : memref<3x64x32xi32> to memref<64x32xi32, strided<[32, 1], offset: 2048>>
+  linalg.generic {indexing_maps = [#left, #right, #pairs, #out], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %x, %y : memref<64x128xbf16>, memref<64x128xbf16>, memref<64x32xi32, strided<[32, 1], offset: 2048>>) outs(%out : memref<64x32xf32>) attrs = {infini_attn.pair_product} {
+  ^bb0(%a: bf16, %b: bf16, %pair: i32, %sum: f32):
+    linalg.yield %sum : f32
+  }
+  return
+}
+
 // -----
 
 #left = affine_map<(m, n, k) -> (m, k * 2)>
