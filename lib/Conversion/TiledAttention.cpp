@@ -18,10 +18,6 @@ using namespace mlir::infini_attn;
 
 using Sizes = SmallVector<OpFoldResult>;
 
-/// Scores are exponents of 2 up to here, of either sign, whose powers and their
-/// sums are used as they are: twice as far from the ends of what an f32 holds.
-static constexpr double kLargestScore = 64;
-
 AngleTables TiledAttention::angles(Value tokens, Value from) {
   Value position = b.createOrFold<arith::IndexCastOp>(b.getI64Type(), from);
   return makeAngleTables(b, frequencies, getAsOpFoldResult(tokens),
@@ -76,6 +72,19 @@ bool TiledAttention::turnsPairs() {
          getElementTypeOrSelf(q) == factor && width && *width % kPairTile == 0;
 }
 
+/// \p panel with 0 in its columns from \p count on, of which there are none
+/// mostly.
+Value TiledAttention::withZerosFrom(Value panel, OpFoldResult count) {
+  OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1),
+               left = getAsOpFoldResult(
+                   b.sub(b.index(b.form.queries), b.toIndex(count)));
+  Sizes offsets{zero, count}, sizes{keyWidth, left}, strides{one, one};
+  Value rest =
+      tensor::ExtractSliceOp::create(b, panel, offsets, sizes, strides);
+  rest = linalg::FillOp::create(b, b.f32(0), rest).getResult(0);
+  return tensor::InsertSliceOp::create(b, rest, panel, offsets, sizes, strides);
+}
+
 /// x^T of a block of queries, d x q, 0 past the last one that is not padding.
 /// In pairs, d / 2 x q, where turnsPairs().
 Value TiledAttention::turnedQueries(const Block &block) {
@@ -95,21 +104,18 @@ Value TiledAttention::turnedQueries(const Block &block) {
                      [&](Value part) { return b.turnedPairs(rows, part); });
   }
   Value panel = b.empty({keyWidth, b.getIndexAttr(b.form.queries)});
-  return b.inZeros(panel, keyWidth, count, [&](Value part) {
-    return b.generic("dq", {{rows, "qd"}}, {part, "dq"},
-                     [&](ValueRange args) { return b.widen(args[0]); });
-  });
+  panel = withZerosFrom(panel, count);
+  Value part = b.corner(panel, b.getIndexAttr(0), keyWidth, count);
+  return b.insertCorner(
+      b.generic("dq", {{rows, "qd"}}, {part, "dq"},
+                [&](ValueRange args) { return b.widen(args[0]); }),
+      panel);
 }
 
-/// rope(Q)^T, d x q, scaled where that rounds nothing twice
+/// rope(Q)^T, d x q: scores are scaled where they are exponents
 Value TiledAttention::queryPanel(const Block &block, Value turned) {
-  auto toFactor = [&](Value x) -> Value {
-    if (scalesQueries())
-      x = arith::MulFOp::create(b, x, base2);
-    return b.roundTo(factor, x);
-  };
-  if (!rotary.frequencies && getElementTypeOrSelf(q) == factor &&
-      !scalesQueries())
+  auto toFactor = [&](Value x) -> Value { return b.roundTo(factor, x); };
+  if (!rotary.frequencies && getElementTypeOrSelf(q) == factor)
     return turned;
   if (!rotary.frequencies)
     return b.generic(
@@ -157,54 +163,12 @@ Value TiledAttention::masked(Value score, const Visible &visible, Value key,
       b.f32(-std::numeric_limits<double>::infinity()));
 }
 
-/// A score as an exponent of 2.
-Value TiledAttention::exponent(Value score) {
-  if (scalesQueries())
-    return score;
-  return arith::MulFOp::create(b, score, base2);
-}
-
 Value infini_attn::toI32(TileBuilder &b, Value index) {
   return arith::IndexCastOp::create(b, b.getI32Type(), index);
 }
 
 Value infini_attn::place(TileBuilder &b, unsigned loop) {
   return toI32(b, linalg::IndexOp::create(b, loop));
-}
-
-/// \p weights, n x q, with 0 where query q does not see key n: from the row on
-/// that the first query does not see, which is past the last one mostly.
-Value TiledAttention::hidden(Value weights, OpFoldResult rows, Value ahead) {
-  Value count = b.toIndex(rows), next = b.add(ahead, b.index(1));
-  next = arith::MaxSIOp::create(b, next, b.index(0));
-  Value from = b.min(next, count);
-  OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1),
-               left = getAsOpFoldResult(b.sub(count, from)),
-               width = b.getIndexAttr(b.form.queries);
-  // n <= q + ahead, with n = from + i
-  Value shift =
-      arith::IndexCastOp::create(b, b.getI32Type(), b.sub(from, ahead));
-  Value part =
-      b.generic("nq", {}, {b.corner(weights, from, left, width), "nq"},
-                [&](ValueRange args) -> Value {
-                  Value key = arith::AddIOp::create(b, place(b, 0), shift);
-                  Value sees = arith::CmpIOp::create(
-                      b, arith::CmpIPredicate::sle, key, place(b, 1));
-                  return arith::SelectOp::create(b, sees, args[0], b.f32(0));
-                });
-  return tensor::InsertSliceOp::create(b, part, weights, Sizes{from, zero},
-                                       Sizes{left, width}, Sizes{one, one});
-}
-
-/// S^T[n, q] = sum_d K[n, d] Q^T[d, q] of \p rows keys from \p key on, in the
-/// first rows of \p room.
-Value TiledAttention::scoresOf(Value panel, Value key, OpFoldResult rows,
-                               Value room) {
-  Value keyRows = b.corner(keys, key, rows, keyWidth);
-  Value part =
-      b.corner(room, b.getIndexAttr(0), rows, b.getIndexAttr(b.form.queries));
-  part = linalg::FillOp::create(b, b.f32(0), part).getResult(0);
-  return b.contract("nqd", {keyRows, "nd"}, {panel, "dq"}, {part, "nq"});
 }
 
 /// The largest |k|^2 before \p end.
@@ -235,99 +199,6 @@ Value TiledAttention::querySquares(Value panel) {
                            b, sum, arith::MulFOp::create(b, x, x));
                      return sum;
                    });
-}
-
-/// m[q]: 0 where no score of the block is past kLargestScore by |q| |k|, which
-/// needs no look at the scores, else the largest that the query sees.
-Value TiledAttention::reference(const Block &block, Value panel, Value end,
-                                Value room) {
-  OpFoldResult width = b.getIndexAttr(b.form.queries);
-  Value largest =
-      b.generic("q", {{querySquares(panel), "q"}}, {b.filled({}, 0), ""},
-                [&](ValueRange args) -> Value {
-                  return arith::MaximumFOp::create(b, args[1], args[0]);
-                });
-  largest = arith::MulFOp::create(
-      b, tensor::ExtractOp::create(b, largest, ValueRange()),
-      largestKeySquare(end));
-  if (!scalesQueries())
-    largest = arith::MulFOp::create(b, largest,
-                                    arith::MulFOp::create(b, base2, base2));
-  // Not where it is no number.
-  Value isSmall = arith::CmpFOp::create(b, arith::CmpFPredicate::OLE, largest,
-                                        b.f32(kLargestScore * kLargestScore));
-  Value exactEnd = arith::SelectOp::create(b, isSmall, b.index(0), end);
-  // From the lowest number, not from -inf: exp(-inf - m) is 0 then.
-  Value start = arith::SelectOp::create(
-      b, isSmall, b.f32(0), b.f32(std::numeric_limits<float>::lowest()));
-  Value max = linalg::FillOp::create(b, start, b.empty({width})).getResult(0);
-  return b.loop(b.index(0), exactEnd, b.form.keys, {max, room},
-                [&](Value key, ValueRange args) -> SmallVector<Value> {
-                  OpFoldResult rows =
-                      b.min(b.sub(end, key), b.index(b.form.keys));
-                  Value scores = scoresOf(panel, key, rows, args[1]);
-                  Visible visible = visibleFrom(block, key);
-                  Value most = b.generic(
-                      "qn", {{scores, "nq"}}, {args[0], "q"},
-                      [&](ValueRange values) -> Value {
-                        return b.greater(masked(exponent(values[0]), visible,
-                                                place(b, 1), place(b, 0)),
-                                         values[1]);
-                      });
-                  return {most, b.insertCorner(scores, args[1])};
-                })[0];
-}
-
-/// exp(S - m) as a factor of a product [S17]: rounded to as many bits as the
-/// factors have. Their exponents are those of f32.
-Value TiledAttention::weight(Value score, Value max) {
-  Value w = b.exp2(arith::SubFOp::create(b, exponent(score), max), factor);
-  if (factor.isF32())
-    return w;
-  // Veltkamp: c - (c - w) with c = (2^s + 1) w drops the last s bits of w.
-  int dropped = 24 - int(APFloat::semanticsPrecision(
-                         cast<FloatType>(factor).getFloatSemantics()));
-  Value c = arith::MulFOp::create(b, w, b.f32(std::ldexp(1.0, dropped) + 1));
-  return arith::SubFOp::create(b, c, arith::SubFOp::create(b, c, w));
-}
-
-Running TiledAttention::keyBlock(Value panel, Value key, OpFoldResult rows,
-                                 Value ahead, Value max, Running running) {
-  Value scores = scoresOf(panel, key, rows, running.scores);
-  // P^T[n, q] = exp(S^T[n, q] - m[q])
-  Value weights =
-      b.generic("nq", {{max, "q"}}, {scores, "nq"},
-                [&](ValueRange args) { return weight(args[1], args[0]); });
-  weights = hidden(weights, rows, ahead);
-  // l[q] = l[q] + sum_n P^T[n, q]
-  Value sum = b.generic("qn", {{weights, "nq"}}, {running.sum, "q"},
-                        [&](ValueRange args) -> Value {
-                          return arith::AddFOp::create(b, args[1], args[0]);
-                        });
-  // O^T[v, q] = O^T[v, q] + sum_n V[n, v] P^T[n, q]
-  Value valueRows = b.corner(values, key, rows, valueWidth);
-  Value output = b.contract("vqn", {valueRows, "nv"}, {weights, "nq"},
-                            {running.output, "vq"});
-  return {sum, output, b.insertCorner(weights, running.scores)};
-}
-
-Running TiledAttention::attend(const Block &block, Value panel) {
-  OpFoldResult width = b.getIndexAttr(b.form.queries);
-  int64_t step = b.form.keys;
-  Value end = b.min(b.add(block.position, block.count), keyCount);
-  Value max =
-      reference(block, panel, end, b.empty({b.getIndexAttr(step), width}));
-  SmallVector<Value> carried{b.filled({width}, 0),
-                             b.filled({valueWidth, width}, 0),
-                             b.empty({b.getIndexAttr(step), width})};
-  carried =
-      b.loop(b.index(0), end, step, carried, [&](Value key, ValueRange args) {
-        OpFoldResult rows = b.min(b.sub(end, key), b.index(step));
-        Running after = keyBlock(panel, key, rows, b.sub(block.position, key),
-                                 max, {args[0], args[1], args[2]});
-        return SmallVector<Value>{after.sum, after.output, after.scores};
-      });
-  return {carried[0], carried[1], carried[2]};
 }
 
 /// Whether query \p loop of a block is none of padding; null where all are.

@@ -91,15 +91,13 @@ private:
   Value factors(Value x, OpFoldResult width);
   Value rotatedKeys();
   bool turnsPairs();
+  Value withZerosFrom(Value panel, OpFoldResult count);
   Value turnedQueries(const Block &block);
   Value queryPanel(const Block &block, Value turned);
   Value featurePanel(Value turned);
   std::pair<Value, Value> retrieve(Value turned);
   OpFoldResult leftRows(OpFoldResult size);
   Value rightFactor(Value panel);
-  /// Queries that were scaled before are not rounded once more after.
-  bool scalesQueries() const { return factor.isF32(); }
-  Value exponent(Value score);
   Value sees(const Visible &visible, Value key, Value query);
   Value masked(Value score, const Visible &visible, Value key, Value query);
   Value hidden(Value weights, OpFoldResult rows, Value ahead);

@@ -401,8 +401,14 @@ void LoopEmitter::emitPrefetch(const RegisterTile &tile, Value row,
       nest.indices[dim] = arith::AddIOp::create(b, step, constant(kPrefetch));
       emit(*operand, row, /*locality=*/3);
       // The next product's, into L2: blocks of values follow each other.
-      nest.indices[dim] = arith::AddIOp::create(b, step, nest.upper[dim]);
-      emit(*operand, row, /*locality=*/2);
+      if (isFirst) {
+        // Two tiles share a line: each asks for every other step's.
+        Value other = arith::AndIOp::create(
+            b, arith::DivUIOp::create(b, row, constant(rows)), constant(1));
+        nest.indices[dim] = arith::AddIOp::create(
+            b, arith::AddIOp::create(b, step, other), nest.upper[dim]);
+        emit(*operand, row, /*locality=*/2);
+      }
       nest.indices[dim] = step;
     } else if (isFirst && isNeighbour(op, *operand, dim)) {
       Type element = type.getElementType();
