@@ -24,7 +24,7 @@
 // CHECK: scf.for %{{.*}} = %c0 to %{{.*}} step %[[C128]] iter_args({{.*}}) -> (tensor<48xf32>, tensor<32x48xf32>, tensor<128x48xf32>)
 // CHECK: %[[S:.*]] = linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "reduction"]
 // CHECK: %[[ALL:.*]] = linalg.generic {{.*}} outs(%[[S]] : tensor<?x48xf32>)
-// CHECK: arith.subf
+// CHECK: math.fma
 // CHECK-NEXT: math.exp2
 // CHECK-NEXT: linalg.yield
 // CHECK: %[[FROM:.*]] = arith.minsi
