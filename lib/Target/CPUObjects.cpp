@@ -21,8 +21,8 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/IR/Threading.h"
 #include "mlir/IR/Verifier.h"
+#include "mlir/Pass/Pass.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/IR/LLVMContext.h"
@@ -138,19 +138,48 @@ static OwningOpRef<ModuleOp> part(ModuleOp module) {
   return whole;
 }
 
-/// LLVM's description of a machine serves one thread.
-static llvm::Expected<Object>
-compilePart(ModuleOp part, const CPUTarget &target, ExtendModule extend) {
-  CPUTarget own = target.clone();
-  llvm::LLVMContext context;
-  if (succeeded(verify(part)))
-    if (std::unique_ptr<llvm::Module> module =
-            translateForCPU(part, context, own)) {
-      extend(*module);
-      return emitForCPU(*module, own, llvm::CodeGenFileType::ObjectFile);
-    }
-  return llvm::createStringError("expected a module that can be compiled");
-}
+namespace {
+/// What became of a part.
+struct Outcome {
+  Object object;
+  std::string error;
+};
+
+/// The last pass of a part: writes its object.
+class EmitObject : public PassWrapper<EmitObject, OperationPass<ModuleOp>> {
+public:
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(EmitObject)
+
+  EmitObject(const CPUTarget &target, ExtendModule extend,
+             DenseMap<Operation *, Outcome> &outcomes)
+      : target(target), extend(extend), outcomes(outcomes) {}
+
+  void runOnOperation() override {
+    Outcome &outcome = outcomes.find(getOperation())->second;
+    if (llvm::Error error = emit().moveInto(outcome.object))
+      outcome.error = llvm::toString(std::move(error));
+    markAllAnalysesPreserved();
+  }
+
+private:
+  llvm::Expected<Object> emit() {
+    // LLVM's description of a machine serves one thread.
+    CPUTarget own = target.clone();
+    llvm::LLVMContext context;
+    if (succeeded(verify(getOperation())))
+      if (std::unique_ptr<llvm::Module> module =
+              translateForCPU(getOperation(), context, own)) {
+        extend(*module);
+        return emitForCPU(*module, own, llvm::CodeGenFileType::ObjectFile);
+      }
+    return llvm::createStringError("expected a module that can be compiled");
+  }
+
+  const CPUTarget &target;
+  ExtendModule extend;
+  DenseMap<Operation *, Outcome> &outcomes;
+};
+} // namespace
 
 llvm::Expected<SmallVector<Object>>
 infini_attn::compileForCPU(ModuleOp module, const CPUTarget &target,
@@ -160,21 +189,28 @@ infini_attn::compileForCPU(ModuleOp module, const CPUTarget &target,
   whole.enableVerifier(false);
   buildCPUFunctions(whole, target.kind());
   nested.enableVerifier(false);
-  buildCPUFunctionsToLLVM(nested.nest<ModuleOp>(), target.kind());
-  OwningOpRef<ModuleOp> parted;
-  if (failed(whole.run(module)) || failed(nested.run(*(parted = part(module)))))
+  OpPassManager &each = nested.nest<ModuleOp>();
+  buildCPUFunctionsToLLVM(each, target.kind());
+  DenseMap<Operation *, Outcome> outcomes;
+  each.addPass(std::make_unique<EmitObject>(target, extend, outcomes));
+  auto failure = [] {
     return llvm::createStringError("expected a module that can be compiled");
+  };
 
+  if (failed(whole.run(module)))
+    return failure();
+  OwningOpRef<ModuleOp> parted = part(module);
   SmallVector<ModuleOp> parts(parted->getOps<ModuleOp>());
-  SmallVector<Object> objects(parts.size());
-  std::vector<std::string> errors(parts.size());
-  parallelFor(module.getContext(), 0, parts.size(), [&](size_t i) {
-    if (llvm::Error error =
-            compilePart(parts[i], target, extend).moveInto(objects[i]))
-      errors[i] = llvm::toString(std::move(error));
-  });
-  for (const std::string &error : errors)
-    if (!error.empty())
-      return llvm::createStringError(error);
+  for (ModuleOp part : parts)
+    outcomes[part];
+  if (failed(nested.run(*parted)))
+    return failure();
+  SmallVector<Object> objects;
+  for (ModuleOp part : parts) {
+    Outcome &outcome = outcomes[part];
+    if (!outcome.error.empty())
+      return llvm::createStringError(outcome.error);
+    objects.push_back(std::move(outcome.object));
+  }
   return objects;
 }

@@ -10,9 +10,9 @@
 /// Transpositions of matrices as calls of one function for each pair of element
 /// types.
 ///
-/// Where an element is bf16, two of them are moved as one of 32 bits: half the
-/// shuffles. A tile is then 32 x 16, of rows that are paired when they are
-/// loaded, or 16 x 32, of pairs along the rows.
+/// A tile is 16 x 16, for f32. Where an element is bf16, two of them are moved
+/// as one of 32 bits: half the shuffles. It is then 32 x 16, of rows that are
+/// paired when they are loaded, or 16 x 32, of pairs along the rows.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -101,11 +101,11 @@ public:
       : b(b), in(in), out(out), inElement(getElementTypeOrSelf(in)),
         outElement(getElementTypeOrSelf(out)) {}
 
-  /// bf16 or f32 to bf16, and bf16 to f32 or to pairs.
+  /// bf16 or f32 to either, and bf16 to pairs.
   static bool handles(Type inElement, Type outElement) {
+    auto isFloat = [](Type type) { return type.isBF16() || type.isF32(); };
     return (inElement.isBF16() && outElement.isInteger(32)) ||
-           (outElement.isBF16() && (inElement.isBF16() || inElement.isF32())) ||
-           (inElement.isBF16() && outElement.isF32());
+           (isFloat(inElement) && isFloat(outElement));
   }
 
   /// \p byElements transposes what has not the size of one tile.
@@ -114,6 +114,8 @@ public:
 private:
   bool pairsRows() const { return outElement.isBF16(); }
   bool keepsPairs() const { return outElement.isInteger(32); }
+  /// f32 are moved one by one.
+  bool isSingle() const { return inElement.isF32() && outElement.isF32(); }
   Value index(int64_t value) {
     return arith::ConstantIndexOp::create(b, value);
   }
@@ -130,7 +132,9 @@ private:
   Value loadPairs(Value row, Value column, int64_t i);
   void storePairs(Value pairs, Value row, Value column, int64_t i);
   int64_t tileRows() const { return pairsRows() ? 2 * kLanes : kLanes; }
-  int64_t tileColumns() const { return pairsRows() ? kLanes : 2 * kLanes; }
+  int64_t tileColumns() const {
+    return pairsRows() || isSingle() ? kLanes : 2 * kLanes;
+  }
   void prefetchTile(Value row, Value column);
   void emitTile(Value row, Value column);
 
@@ -156,8 +160,8 @@ Value PairTransposition::halfOf(Value row, Value column) {
 Value PairTransposition::loadPairs(Value row, Value column, int64_t i) {
   if (!pairsRows()) {
     Value x =
-        vector::LoadOp::create(b, VectorType::get({2 * kLanes}, inElement), in,
-                               ValueRange{plus(row, i), column});
+        vector::LoadOp::create(b, VectorType::get({tileColumns()}, inElement),
+                               in, ValueRange{plus(row, i), column});
     return vector::BitCastOp::create(b, dwords(), x);
   }
   Value high =
@@ -168,9 +172,9 @@ Value PairTransposition::loadPairs(Value row, Value column, int64_t i) {
 /// Vector \p i of the transposed tile.
 void PairTransposition::storePairs(Value pairs, Value row, Value column,
                                    int64_t i) {
-  if (pairsRows()) {
+  if (pairsRows() || isSingle()) {
     Value x = vector::BitCastOp::create(
-        b, VectorType::get({2 * kLanes}, outElement), pairs);
+        b, VectorType::get({tileRows()}, outElement), pairs);
     vector::StoreOp::create(b, x, out, ValueRange{plus(column, i), row});
     return;
   }
