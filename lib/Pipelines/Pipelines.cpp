@@ -90,17 +90,11 @@ static void addLLVMConversion(OpPassManager &pm, bool roundsToBF16 = false) {
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   pm.addPass(createSCFToControlFlowPass());
-  ConvertVectorToLLVMPassOptions vectorOptions;
-  vectorOptions.x86Vector = true;
-  pm.addPass(createConvertVectorToLLVMPass(vectorOptions));
   // No library has functions of bf16; f16 is as it was.
   math::MathExtendToSupportedTypesOptions wide;
   wide.extraTypeStrs = {"f16"};
   wide.targetTypeStr = "f32";
   pm.addPass(math::createMathExtendToSupportedTypes(wide));
-  // What has no polynomial and no instruction is a call of the C library.
-  pm.addPass(createConvertMathToLLVMPass());
-  pm.addPass(createConvertMathToLibmPass());
   // bf16 has no arithmetic of its own, and LLVM calls a function that few
   // systems have where the CPU cannot round to it: done in integers instead.
   arith::ArithEmulateUnsupportedFloatsOptions emulation;
@@ -110,12 +104,7 @@ static void addLLVMConversion(OpPassManager &pm, bool roundsToBF16 = false) {
   arith::ArithExpandOpsPassOptions expansion;
   expansion.includeBf16 = !roundsToBF16;
   pm.addPass(arith::createArithExpandOpsPass(expansion));
-  pm.addPass(createArithToLLVMConversionPass());
-  pm.addPass(createConvertIndexToLLVMPass());
-  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
-  pm.addPass(createConvertFuncToLLVMPass());
-  pm.addPass(createConvertControlFlowToLLVMPass());
-  pm.addPass(createUBToLLVMConversionPass());
+  pm.addPass(cpu::createInfiniAttnConvertToLLVM());
   pm.addPass(createReconcileUnrealizedCastsPass());
   // llvm: once a call, strides are asked for
   pm.addPass(cpu::createInfiniAttnCheckLayouts());

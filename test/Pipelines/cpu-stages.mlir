@@ -31,6 +31,7 @@
 // CHECK: infini-attn-checks-to-runtime
 // CHECK: infini-attn-amx-to-llvm
 // CHECK: convert-scf-to-cf
+// CHECK: infini-attn-convert-to-llvm
 // CHECK: reconcile-unrealized-casts
 // CHECK: infini-attn-check-layouts
 // CHECK: infini-attn-bfloat-to-integer

@@ -65,6 +65,7 @@ constexpr const char *kPipelines[] = {
     "infini-attn-expand-reshapes",
     "infini-attn-parallel-to-runtime",
     "infini-attn-checks-to-runtime",
+    "infini-attn-convert-to-llvm",
     "infini-attn-check-layouts",
     "infini-attn-bfloat-to-integer",
     "infini-attn-to-linalg-pipeline",

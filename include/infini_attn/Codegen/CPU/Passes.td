@@ -242,6 +242,25 @@ def InfiniAttnAMXToLLVM : Pass<"infini-attn-amx-to-llvm"> {
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
+def InfiniAttnConvertToLLVM
+    : Pass<"infini-attn-convert-to-llvm", "::mlir::ModuleOp"> {
+  let summary = "convert functions to the llvm dialect";
+  let description = [{
+    The conversions of `arith`, `cf`, `func`, `index`, `math`, `memref`, `ub`,
+    `vector` and `x86vector` that upstream has, in one: one after the other
+    they take twice as long, with casts between what they have converted and
+    what they have not. Functions of `math` that LLVM has no intrinsic for
+    become calls of the C library.
+
+    Requires: no strided metadata of views, no `scf`. Ensures: what is left of
+    these dialects has no form in LLVM.
+  }];
+  let dependentDialects = [
+    "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::vector::VectorDialect"
+  ];
+}
+
 def InfiniAttnGuardExtents : Pass<"infini-attn-guard-extents"> {
   let summary = "keep linalg inside of operands whose sizes disagree";
   let description = [{
