@@ -35,6 +35,8 @@ struct Session::Code {
   /// called with: those fit together.
   OwningOpRef<ModuleOp> source;
   llvm::StringMap<std::vector<SmallVector<int64_t>>> checked;
+  /// What is linked.
+  llvm::StringMap<void (*)(void **)> entries;
 };
 
 Session::Session() : code(std::make_unique<Code>()) {}
@@ -159,6 +161,21 @@ llvm::Expected<const Signature *> Session::lookup(StringRef function) const {
                                  function + "'");
 }
 
+llvm::Error Session::link(StringRef function) {
+  auto &linked = code->entries[function];
+  if (linked)
+    return llvm::Error::success();
+  auto entry = code->jit->lookup((kEntryPrefix + function).str());
+  if (entry) {
+    linked = entry->toPtr<void(void **)>();
+    return llvm::Error::success();
+  }
+  std::string text = llvm::toString(entry.takeError());
+  return llvm::createStringError(Twine("function '") + function +
+                                 "': expected code that links, got: " +
+                                 (code->cause.empty() ? text : code->cause));
+}
+
 /// Words of a memref descriptor: allocated, aligned, offset, sizes, strides.
 static size_t descriptorWords(size_t rank) { return 3 + 2 * rank; }
 
@@ -267,13 +284,8 @@ llvm::Expected<std::vector<Array>> Session::call(StringRef function,
       return std::move(error);
     code->checked[function] = std::move(shapes);
   }
-  auto entry = code->jit->lookup((kEntryPrefix + function).str());
-  if (!entry) {
-    std::string text = llvm::toString(entry.takeError());
-    return llvm::createStringError(Twine("function '") + function +
-                                   "': expected code that links, got: " +
-                                   (code->cause.empty() ? text : code->cause));
-  }
+  if (llvm::Error error = link(function))
+    return std::move(error);
 
   Results results(signature.results);
   SmallVector<SmallVector<int64_t>> descriptors(arguments.size());
@@ -290,7 +302,7 @@ llvm::Expected<std::vector<Array>> Session::call(StringRef function,
     slots.push_back(words.data());
   }
   infini_last_error();
-  entry->toPtr<void(void **)>()(slots.data());
+  code->entries[function](slots.data());
 
   // Before a failed check is told: the arrays free what was returned.
   llvm::Expected<std::vector<Array>> arrays = results.take(arguments);

@@ -18,6 +18,8 @@
 
 #include "mlir/IR/BuiltinOps.h"
 
+#include <chrono>
+
 namespace infini {
 
 /// What is bound to an argument: NAME=FILE, FILE in order, or an array by name.
@@ -32,6 +34,7 @@ struct RunOptions {
   std::string weights;
   std::vector<std::string> outputs;
   unsigned repeat = 1;
+  std::chrono::steady_clock::time_point begin; ///< of compiling
   std::optional<DType> dtype; ///< f32 files are cast to it
   // Streaming.
   int64_t chunk = 0;
@@ -53,7 +56,8 @@ llvm::Error checkAllBound(const mlir::infini_attn::Signature &signature,
 llvm::Error writeOutputs(llvm::ArrayRef<Array> results,
                          const RunOptions &options);
 
-/// Calls the entry function, --repeat times.
+/// Calls the entry function, --repeat times. Prints how long compiling took, and
+/// the calls, if there are several.
 llvm::Error runFunction(mlir::infini_attn::Session &session,
                         const RunOptions &options);
 

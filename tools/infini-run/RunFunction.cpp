@@ -151,6 +151,10 @@ Error infini::runFunction(Session &session, const RunOptions &options) {
   if (!found)
     return found.takeError();
   const Signature &signature = **found;
+  if (Error error = session.link(options.entry))
+    return error;
+  std::chrono::duration<double> compiling =
+      std::chrono::steady_clock::now() - options.begin;
   Expected<std::vector<Array>> arguments = bindArguments(signature, options);
   if (!arguments)
     return arguments.takeError();
@@ -175,6 +179,7 @@ Error infini::runFunction(Session &session, const RunOptions &options) {
   }
   if (options.repeat > 1) {
     sort(seconds);
+    outs() << format("compiled in %.1f ms\n", 1e3 * compiling.count());
     outs() << format("%u calls: minimum %.3f ms, median %.3f ms\n",
                      options.repeat, 1e3 * seconds.front(),
                      1e3 * seconds[seconds.size() / 2]);

@@ -57,7 +57,9 @@ struct Flags {
       "output", cl::desc("npy files of the results, in order"),
       cl::value_desc("file.npy,..."), cl::CommaSeparated, cl::cat(category)};
   cl::opt<unsigned> repeat{
-      "repeat", cl::desc("calls; prints their minimum and median time"),
+      "repeat",
+      cl::desc("calls; prints the time of compiling, and their minimum and "
+               "median"),
       cl::value_desc("n"), cl::init(1), cl::cat(category)};
   cl::opt<unsigned> threads{"threads", cl::desc("threads (default: all)"),
                             cl::value_desc("n"), cl::init(0),
@@ -317,6 +319,7 @@ int main(int argc, char **argv) {
   if (!options)
     return fail(options.takeError());
 
+  options->begin = std::chrono::steady_clock::now();
   infini_attn::ModuleInput input(kTool);
   if (llvm::Error error = readModule(input, *options))
     return fail(std::move(error));

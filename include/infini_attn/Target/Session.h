@@ -35,6 +35,9 @@ public:
   /// name, or it has an argument or a result that no array stands for.
   llvm::Expected<const Signature *> lookup(llvm::StringRef function) const;
 
+  /// Links the code of a function, which its first call would do otherwise.
+  llvm::Error link(llvm::StringRef function);
+
   /// Calls a function. A scalar is an array of no dimensions. Arguments of
   /// another type or shape, or whose sizes do not fit together in an operation
   /// of infini_attn, or a check of the compiled code that failed, are errors.
