@@ -23,7 +23,8 @@ die() { echo "setup: error: $*" >&2; exit 1; }
 packages=(
   ca-certificates ccache clang-22 clang-format-22 cmake g++ libmlir-22-dev
   libomp-22-dev libstdc++-12-dev libxml2-dev libzstd-dev lld-22 llvm-22-dev
-  llvm-22-tools mlir-22-tools ninja-build python3-venv zlib1g-dev)
+  llvm-22-tools mlir-22-tools ninja-build python3-venv zlib1g-dev
+  qemu-user-static libc6-dev-arm64-cross libgcc-12-dev-arm64-cross) # runs code for AArch64 in the tests
 for arg in "$@"; do
   case $arg in
     --sanitize) packages+=(libclang-rt-22-dev) ;;

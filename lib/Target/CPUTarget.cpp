@@ -115,6 +115,14 @@ static StringRef baselineFeatures(const llvm::Triple &triple) {
   return triple.isRISCV64() ? "+m,+a,+f,+d,+c" : "";
 }
 
+static bool isFeatureName(const llvm::MCSubtargetInfo &subtarget,
+                          StringRef name) {
+  return llvm::any_of(subtarget.getAllProcessorFeatures(),
+                      [&](const llvm::SubtargetFeatureKV &feature) {
+                        return name == feature.Key;
+                      });
+}
+
 /// The first target whose features all are there, and none that it must not
 /// have.
 static const cpu::Target *chooseTarget(const llvm::MCSubtargetInfo &subtarget,
@@ -122,9 +130,10 @@ static const cpu::Target *chooseTarget(const llvm::MCSubtargetInfo &subtarget,
   for (const cpu::Target &target : cpu::getTargets()) {
     SmallVector<StringRef> features;
     StringRef(target.features).split(features, ',', -1, /*KeepEmpty=*/false);
-    // Features of another instruction set have no name in this one.
+    // Features of another instruction set have no name in this one: asking for
+    // them would print a warning.
     if (llvm::all_of(features, [&](StringRef feature) {
-          return subtarget.getTargetTriple().isX86() &&
+          return isFeatureName(subtarget, feature.drop_front()) &&
                  subtarget.checkFeatures(("+" + feature.drop_front()).str()) ==
                      feature.starts_with("+");
         })) {

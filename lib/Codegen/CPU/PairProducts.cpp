@@ -128,7 +128,7 @@ static void emitTiles(ImplicitLocOpBuilder &b, const PairOperands &operands,
 
 /// func @infini_product_pairs...(x: m x 2k, y: k x n, out: m x n), by vectors.
 static func::FuncOp getVectorProduct(ModuleOp module, int64_t lanes,
-                                     bool hasDot, bool isAdded) {
+                                     cpu::PairProductUnit kind, bool isAdded) {
   StringRef name =
       isAdded ? "infini_product_pairs_added" : "infini_product_pairs";
   if (auto function = module.lookupSymbol<func::FuncOp>(name))
@@ -144,7 +144,7 @@ static func::FuncOp getVectorProduct(ModuleOp module, int64_t lanes,
                           matrix(b.getF32Type())});
   Block *entry = function.addEntryBlock();
   b.setInsertionPointToStart(entry);
-  VectorUnit unit(b, lanes, hasDot);
+  VectorUnit unit(b, lanes, kind);
   emit(b, unit,
        {entry->getArgument(0), entry->getArgument(1), entry->getArgument(2)},
        isAdded);
@@ -160,6 +160,11 @@ struct PairProducts
   void runOnOperation() override {
     if (failed(cpu::verifyVectorBits(getOperation(), vectorBits)))
       return signalPassFailure();
+    if (unit == cpu::PairProductUnit::NEONDot && vectorBits != 128) {
+      getOperation().emitError("expected vector-bits to be 128 for bfdot, got ")
+          << vectorBits;
+      return signalPassFailure();
+    }
     permissions.clear();
     rings.clear();
     SmallVector<linalg::GenericOp> products;
@@ -331,8 +336,7 @@ struct PairProducts
   void callVectorProduct(ImplicitLocOpBuilder &b, const PairOperands &operands,
                          bool isAdded) {
     func::FuncOp product =
-        getVectorProduct(getOperation(), vectorBits / 32,
-                         unit == cpu::PairProductUnit::Dot, isAdded);
+        getVectorProduct(getOperation(), vectorBits / 32, unit, isAdded);
     SmallVector<Value> arguments;
     for (auto [operand, type] :
          llvm::zip(std::array{operands.x, operands.y, operands.out},

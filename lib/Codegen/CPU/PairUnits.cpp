@@ -9,6 +9,7 @@
 #include "PairUnits.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -146,10 +147,11 @@ Values AMXUnit::step(const PairOperands &operands, Value row, Value column,
 // Vectors
 //===----------------------------------------------------------------------===//
 
-VectorUnit::VectorUnit(ImplicitLocOpBuilder &b, int64_t lanes, bool hasDot)
-    : PairUnit(b), lanes(lanes), hasDot(hasDot) {
-  rows = 8;
-  columns = 32;
+VectorUnit::VectorUnit(ImplicitLocOpBuilder &b, int64_t lanes,
+                       PairProductUnit kind)
+    : PairUnit(b), lanes(lanes), kind(kind) {
+  columns = std::min<int64_t>(32, 4 * lanes);
+  rows = 16 * lanes / columns;
 }
 
 VectorType VectorUnit::sums() {
@@ -200,11 +202,15 @@ Values VectorUnit::step(const PairOperands &operands, Value row, Value column,
 }
 
 Value VectorUnit::multiply(Value x, Value y, Value sum) {
-  if (hasDot) {
+  if (kind == PairProductUnit::X86Dot || kind == PairProductUnit::NEONDot) {
     auto factors = VectorType::get({2 * lanes}, b.getBF16Type());
     x = vector::BitCastOp::create(b, factors, x);
     y = vector::BitCastOp::create(b, factors, y);
-    return x86vector::DotBF16Op::create(b, sums(), sum, x, y);
+    if (kind == PairProductUnit::X86Dot)
+      return x86vector::DotBF16Op::create(b, sums(), sum, x, y);
+    auto name = b.getStringAttr("llvm.aarch64.neon.bfdot.v4f32.v8bf16");
+    return LLVM::CallIntrinsicOp::create(b, sums(), name, ValueRange{sum, x, y})
+        .getResult(0);
   }
   auto half = [&](Value pair, bool isHigh) -> Value {
     Value bits = arith::ConstantOp::create(

@@ -17,6 +17,8 @@
 #include "Kernels.h"
 #include "VectorPlan.h"
 
+#include "infini_attn/Codegen/CPU/Passes.h"
+
 #include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -90,11 +92,11 @@ private:
   Value loadTile(amx::TileType type, Value base, Value row, Value column);
 };
 
-/// 8 rows by 32 columns in vectors: dot products of pairs, or two FMA of
-/// widened factors.
+/// 16 vectors of sums, of 32 columns or as many as 4 vectors hold: dot products
+/// of pairs where there are any, or two FMA of widened factors.
 class VectorUnit : public PairUnit {
 public:
-  VectorUnit(ImplicitLocOpBuilder &b, int64_t lanes, bool hasDot);
+  VectorUnit(ImplicitLocOpBuilder &b, int64_t lanes, PairProductUnit kind);
 
   Values zeros() override;
   Values load(Value out, Value row, Value column) override;
@@ -107,7 +109,7 @@ private:
   Value multiply(Value x, Value y, Value sum);
 
   int64_t lanes;
-  bool hasDot;
+  PairProductUnit kind;
 };
 
 /// An elementwise operation on the rows of a product that nobody else reads.

@@ -23,11 +23,13 @@ static constexpr cpu::Target kTargets[] = {
      /*roundsToBF16=*/true},
     {"avx512-bf16",
      "+avx512bf16,+avx512f,+avx512bw,+avx512dq,+avx512vl,-amx-bf16", 512,
-     cpu::PairProductUnit::Dot, /*hasScale=*/true, /*roundsToBF16=*/true},
+     cpu::PairProductUnit::X86Dot, /*hasScale=*/true, /*roundsToBF16=*/true},
     {"avx512", "+avx512f,+avx512bw,+avx512dq,+avx512vl", 512, std::nullopt,
      /*hasScale=*/true},
     {"avx2", "+avx2,+fma", 256, std::nullopt},
     {"avx", "+avx", 256, std::nullopt},
+    {"neon-bf16", "+neon,+bf16", 128, cpu::PairProductUnit::NEONDot,
+     /*hasScale=*/false, /*roundsToBF16=*/true},
     {"generic", "", 128, std::nullopt},
     // Found by name only: AMX for a process that may use it, and its form on a
     // CPU of any kind.

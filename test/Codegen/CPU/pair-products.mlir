@@ -2,6 +2,9 @@
 // RUN: infini-opt %s --infini-attn-pair-products=unit=dot --canonicalize --split-input-file --verify-diagnostics | FileCheck %s --check-prefixes=CHECK,VECTOR,DOT
 // RUN: infini-opt %s --infini-attn-pair-products="unit=fma vector-bits=256" --canonicalize --split-input-file --verify-diagnostics | FileCheck %s --check-prefixes=CHECK,VECTOR,FMA
 // RUN: infini-opt %s --infini-attn-pair-products="unit=amx tiles-granted" --canonicalize --split-input-file --verify-diagnostics | FileCheck %s --check-prefix=GRANTED
+// RUN: infini-opt %s --infini-attn-pair-products="unit=bfdot vector-bits=128" --canonicalize --split-input-file --verify-diagnostics | FileCheck %s --check-prefixes=CHECK,VECTOR,BFDOT
+// RUN: not infini-opt %s --infini-attn-pair-products=unit=bfdot --split-input-file 2>&1 | FileCheck %s --check-prefix=WIDTH
+// WIDTH: error: expected vector-bits to be 128 for bfdot, got 512
 // RUN: infini-opt %s --infini-attn-pair-products=unit=amx --infini-attn-amx-to-llvm --split-input-file --verify-diagnostics | FileCheck %s --check-prefix=TILES
 
 #left = affine_map<(m, n, k) -> (m, k * 2)>
@@ -9,16 +12,22 @@
 #pairs = affine_map<(m, n, k) -> (k, n)>
 #out = affine_map<(m, n, k) -> (m, n)>
 
-// The vectors' loops are a function: 8 rows by 32 columns, a pair a step.
+// The vectors' loops are a function: 16 vectors of sums, a pair a step.
 // VECTOR: func.func private @infini_product_pairs(
 // VECTOR-SAME: memref<?x?xbf16, strided<[?, 1], offset: ?>>, %{{.*}}: memref<?x?xi32, strided<[?, 1], offset: ?>>, %{{.*}}: memref<?x?xf32, strided<[?, 1], offset: ?>>)
-// VECTOR: scf.for {{.*}} step %c8
-// VECTOR: scf.for {{.*}} step %c32
+// DOT: scf.for {{.*}} step %c8
+// DOT: scf.for {{.*}} step %c32
+// FMA: scf.for {{.*}} step %c4
+// FMA: scf.for {{.*}} step %c32
+// BFDOT: scf.for {{.*}} step %c4
+// BFDOT: scf.for {{.*}} step %c16
 // VECTOR: scf.for {{.*}} iter_args
 // DOT-COUNT-2: vector.load {{.*}} vector<16xi32>
 // DOT-COUNT-16: x86vector.avx512.dot
 // FMA-COUNT-4: vector.load {{.*}} vector<8xi32>
-// FMA-COUNT-64: math.fma {{.*}} vector<8xf32>
+// FMA-COUNT-32: math.fma {{.*}} vector<8xf32>
+// BFDOT-COUNT-4: vector.load {{.*}} vector<4xi32>
+// BFDOT-COUNT-16: llvm.call_intrinsic "llvm.aarch64.neon.bfdot.v4f32.v8bf16"
 // VECTOR-NOT: vector.store
 // VECTOR: scf.yield
 

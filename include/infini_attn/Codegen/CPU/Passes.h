@@ -20,9 +20,10 @@ namespace mlir::infini_attn::cpu {
 
 /// What a target multiplies pairs of bf16 with.
 enum class PairProductUnit {
-  FMA, ///< none: widened, two FMA
-  Dot, ///< AVX512-BF16
-  AMX  ///< AMX-BF16
+  FMA,     ///< none: widened, two FMA
+  X86Dot,  ///< AVX512-BF16
+  NEONDot, ///< BF16 of AArch64
+  AMX      ///< AMX-BF16
 };
 
 #define GEN_PASS_DECL

@@ -200,7 +200,7 @@ def InfiniAttnPairProducts
     (`infini_request_amx`, asked where a function begins) it calls the vectors,
     unless it is said to have them (`tiles-granted`).
     `fma` runs everywhere: it is how the form is tested on CPUs that lack the
-    other two.
+    others.
 
     Requires: buffers with contiguous rows, whose sizes are multiples of 32.
     Ensures: no such product is left.
@@ -211,8 +211,10 @@ def InfiniAttnPairProducts
            [{::llvm::cl::values(
              clEnumValN(::mlir::infini_attn::cpu::PairProductUnit::FMA, "fma",
                         "two FMA of widened factors"),
-             clEnumValN(::mlir::infini_attn::cpu::PairProductUnit::Dot, "dot",
+             clEnumValN(::mlir::infini_attn::cpu::PairProductUnit::X86Dot, "dot",
                         "AVX512-BF16"),
+             clEnumValN(::mlir::infini_attn::cpu::PairProductUnit::NEONDot,
+                        "bfdot", "BF16 of AArch64, in vectors of 128 bits"),
              clEnumValN(::mlir::infini_attn::cpu::PairProductUnit::AMX, "amx",
                         "AMX-BF16"))}]>,
     Option<"vectorBits", "vector-bits", "unsigned", "512",
@@ -222,7 +224,7 @@ def InfiniAttnPairProducts
   ];
   let dependentDialects = [
     "::mlir::amx::AMXDialect", "::mlir::arith::ArithDialect",
-    "::mlir::func::FuncDialect",
+    "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect",
     "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
     "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
     "::mlir::x86vector::X86VectorDialect"
