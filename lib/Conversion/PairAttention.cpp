@@ -30,6 +30,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
@@ -59,23 +60,27 @@ Value TiledAttention::turnedValues() {
   auto blockType = RankedTensorType::get(
       decomposeMixedValues(ArrayRef(sizes).drop_front()).first, factor);
   Value init = tensor::EmptyOp::create(b, all, factor);
-  return b.loop(
-      b.index(0), keyCount, step, init,
-      [&](Value key, ValueRange args) -> SmallVector<Value> {
-        OpFoldResult count = b.min(b.sub(keyCount, key), b.index(step));
-        Value rows = b.corner(x, key, count, valueWidth);
-        Sizes offsets{b.floorDiv(getAsOpFoldResult(key), step), zero, zero};
-        Value block = tensor::ExtractSliceOp::create(b, blockType, args[0],
-                                                     offsets, sizes, strides);
-        block = b.inZeros(block, valueWidth, count, [&](Value part) {
-          return b.generic("vn", {{rows, "nv"}}, {part, "vn"},
-                           [&](ValueRange values) {
-                             return b.narrow(factor, b.widen(values[0]));
-                           });
-        });
-        return {tensor::InsertSliceOp::create(b, block, args[0], offsets, sizes,
-                                              strides)};
-      })[0];
+  auto loop =
+      scf::ForallOp::create(b, Sizes{zero}, Sizes{getAsOpFoldResult(keyCount)},
+                            Sizes{b.getIndexAttr(step)}, init, std::nullopt);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Value key = loop.getInductionVar(0), into = loop.getRegionIterArgs()[0];
+  OpFoldResult count = b.min(b.sub(keyCount, key), b.index(step));
+  Value rows = b.corner(x, key, count, valueWidth);
+  Sizes offsets{b.floorDiv(getAsOpFoldResult(key), step), zero, zero};
+  Value block = tensor::ExtractSliceOp::create(b, blockType, into, offsets,
+                                               sizes, strides);
+  block = b.inZeros(block, valueWidth, count, [&](Value part) {
+    return b.generic("vn", {{rows, "nv"}}, {part, "vn"},
+                     [&](ValueRange values) {
+                       return b.narrow(factor, b.widen(values[0]));
+                     });
+  });
+  b.setInsertionPointToStart(loop.getTerminator().getBody());
+  tensor::ParallelInsertSliceOp::create(b, block, into, offsets, sizes,
+                                        strides);
+  return loop.getResult(0);
 }
 
 void TiledAttention::preparePairs() {
