@@ -40,7 +40,7 @@
 // AVX2-NOT: infini-attn-pair-products
 // AVX2: infini-attn-linalg-to-vector-loops{vector-bits=256}
 
-// UNKNOWN: expected target to be one of amx, avx512-bf16, avx512, avx2, avx, generic, amx-granted, amx-emulated, got 'z80'
+// UNKNOWN: expected target to be one of amx, avx512-bf16, avx512, avx2, avx, neon-bf16, generic, amx-granted, amx-emulated, got 'z80'
 
 // PLAIN: convert-elementwise-to-linalg
 // PLAIN: infini-attn-guard-lookups

@@ -162,7 +162,7 @@ struct PairProducts
       return signalPassFailure();
     if (unit == cpu::PairProductUnit::NEONDot && vectorBits != 128) {
       getOperation().emitError("expected vector-bits to be 128 for bfdot, got ")
-          << vectorBits;
+          << vectorBits.getValue();
       return signalPassFailure();
     }
     permissions.clear();
