@@ -35,7 +35,7 @@ struct RunOptions {
   std::vector<std::string> outputs;
   unsigned repeat = 1;
   std::chrono::steady_clock::time_point begin; ///< of compiling
-  std::optional<DType> dtype; ///< f32 files are cast to it
+  std::optional<DType> dtype;                  ///< f32 files are cast to it
   // Streaming.
   int64_t chunk = 0;
   int64_t generate = 0;
@@ -56,8 +56,8 @@ llvm::Error checkAllBound(const mlir::infini_attn::Signature &signature,
 llvm::Error writeOutputs(llvm::ArrayRef<Array> results,
                          const RunOptions &options);
 
-/// Calls the entry function, --repeat times. Prints how long compiling took, and
-/// the calls, if there are several.
+/// Calls the entry function, --repeat times. Prints how long compiling took,
+/// and the calls, if there are several.
 llvm::Error runFunction(mlir::infini_attn::Session &session,
                         const RunOptions &options);
 
