@@ -199,10 +199,10 @@ infini_attn::linkShared(llvm::ArrayRef<Object> objects,
   std::deque<TemporaryFile> objectFiles;
   SmallVector<StringRef> arguments{*linker, "-shared", "-o", library.path};
   auto check = [](const TemporaryFile &file) {
-    return file.code ? llvm::createStringError(
-                           "expected a temporary file, got: " +
-                           file.code.message())
-                     : llvm::Error::success();
+    return file.code
+               ? llvm::createStringError("expected a temporary file, got: " +
+                                         file.code.message())
+               : llvm::Error::success();
   };
   for (const TemporaryFile *file : {&library, &errors})
     if (llvm::Error error = check(*file))

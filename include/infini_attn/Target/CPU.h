@@ -86,9 +86,9 @@ using ExtendModule = llvm::function_ref<void(llvm::Module &)>;
 /// The objects of a module, which is consumed. The threads of its context make
 /// them; how many those are does not show. `extend` is called for the code of
 /// each, by its thread.
-llvm::Expected<llvm::SmallVector<Object>>
-compileForCPU(ModuleOp module, const CPUTarget &target,
-              ExtendModule extend = [](llvm::Module &) {});
+llvm::Expected<llvm::SmallVector<Object>> compileForCPU(
+    ModuleOp module, const CPUTarget &target,
+    ExtendModule extend = [](llvm::Module &) {});
 
 /// The shared library of objects together with the runtime archive.
 llvm::Expected<llvm::SmallVector<char, 0>>
