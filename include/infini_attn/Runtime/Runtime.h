@@ -66,8 +66,9 @@ int32_t infini_request_amx(void);
 void *infini_malloc(size_t bytes);
 void *infini_calloc(size_t count, size_t size);
 
-/// free of compiled code. Up to 256 MiB of blocks of 4 MiB and more are kept for
-/// the next infini_malloc; the system may have their pages when it needs some.
+/// free of compiled code. Up to 256 MiB of blocks of 4 MiB and more are kept
+/// for the next infini_malloc; the system may have their pages when it needs
+/// some.
 void infini_free(void *memory);
 
 /// What is called, on any thread, when there are no `bytes` of memory left: it
