@@ -41,10 +41,12 @@ using namespace mlir::infini_attn;
 /// rounded to [S17].
 template <typename Op>
 static FailureOr<Type> factorTypeOf(Op op, Type element) {
-  if (std::optional<Type> type = factorType(op.getPrecision(), element))
+  if (std::optional<Type> type = factorType(op.getPrecision(), element)) {
+    remarkOnPlainProducts(op, op.getPrecision());
     return *type;
-  return op.emitOpError("expected precision ieee, bf16 or f16, which "
-                        "convert-infini-attn-to-linalg has, got ")
+  }
+  return op.emitOpError("expected precision ieee, bf16x6, bf16x3, bf16 or f16, "
+                        "which convert-infini-attn-to-linalg has, got ")
          << stringifyPrecision(*op.getPrecision());
 }
 

@@ -72,6 +72,12 @@ struct LocalAttention {
 std::optional<Type> factorType(std::optional<Precision> precision,
                                Type element);
 
+/// How many parts in bf16 \p precision splits a factor into, or 1.
+int64_t partsOf(std::optional<Precision> precision);
+/// Says that \p op is lowered to products of f32 where \p precision asks for
+/// products of parts: no less exact [S17].
+void remarkOnPlainProducts(Operation *op, std::optional<Precision> precision);
+
 /// The factor of the scores, f32: \p scale, or 1 / sqrt(Dk) [S10].
 Value makeScale(LinalgBuilder &b, Value q, FloatAttr scale);
 

@@ -27,6 +27,9 @@ std::optional<Type> infini_attn::factorType(std::optional<Precision> precision,
   MLIRContext *context = element.getContext();
   switch (*precision) {
   case Precision::Ieee:
+  // Their products are of f32, in parts or not.
+  case Precision::Bf16x6:
+  case Precision::Bf16x3:
     return Float32Type::get(context);
   case Precision::Bf16:
     return BFloat16Type::get(context);
@@ -35,6 +38,19 @@ std::optional<Type> infini_attn::factorType(std::optional<Precision> precision,
   default:
     return std::nullopt;
   }
+}
+
+int64_t infini_attn::partsOf(std::optional<Precision> precision) {
+  return precision == Precision::Bf16x6   ? 3
+         : precision == Precision::Bf16x3 ? 2
+                                          : 1;
+}
+
+void infini_attn::remarkOnPlainProducts(Operation *op,
+                                        std::optional<Precision> precision) {
+  if (partsOf(precision) > 1)
+    op->emitRemark("products of f32 instead of ")
+        << stringifyPrecision(*precision) << ": as exact and no slower here";
 }
 
 Value infini_attn::makeScale(LinalgBuilder &b, Value q, FloatAttr scale) {

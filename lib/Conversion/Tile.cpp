@@ -185,6 +185,15 @@ static void tile(RewriterBase &rewriter, MemoryUpdateOp op, Type factor,
                           restored(b, normalizer, op.getNormalizer())});
 }
 
+/// Whether \p op has products worth splitting: of a few queries each key is
+/// read once, which takes as long as any product.
+static bool takesParts(SegmentOp) { return true; }
+static bool takesParts(SegmentAttentionOp op) { return !isDecode(op); }
+static bool takesParts(MemoryRetrieveOp) { return false; }
+static bool takesParts(MemoryUpdateOp op) {
+  return !TiledDecode::isFew(op.getK());
+}
+
 /// \p op of one row and key/value head, in loops over them where it has more.
 template <typename Op>
 static FailureOr<Op> toOneHead(RewriterBase &rewriter, Op op) {
@@ -273,6 +282,16 @@ struct Tile : public infini_attn::impl::InfiniAttnTileBase<Tile> {
         form.inPairs = true;
         form.queries = 64;
         form.keys = 256;
+      }
+      std::optional<Precision> precision = (*part).getPrecision();
+      if (int64_t parts = partsOf(precision); parts > 1) {
+        if (splitFactors && takesParts(*part)) {
+          form.parts = parts;
+          form.queries = 256;
+          form.keys = 256;
+        } else {
+          remarkOnPlainProducts(*part, precision);
+        }
       }
       tile(rewriter, *part, *factor, form);
     }

@@ -33,6 +33,9 @@ struct TileForm {
   /// Products of pairs of bf16 (\ref TileBuilder::contractPairs) rather than of
   /// f32.
   bool inPairs = false;
+  /// Of a factor of f32, in bf16, whose products are products of pairs
+  /// (PairFactors.h); 1 where factors are not split.
+  int64_t parts = 1;
 };
 
 /// Slices and loops on top of the equations' builder.

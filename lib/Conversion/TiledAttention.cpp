@@ -41,7 +41,8 @@ Value TiledAttention::factors(Value x, OpFoldResult width) {
 
 /// The rows of a left factor of \p size.
 OpFoldResult TiledAttention::leftRows(OpFoldResult size) {
-  return b.form.inPairs ? b.roundedUp(size, kPairTile) : size;
+  return b.form.inPairs || b.form.parts > 1 ? b.roundedUp(size, kPairTile)
+                                            : size;
 }
 
 /// A panel, k x q in f32, as the right factor of a product.
@@ -246,13 +247,15 @@ Value TiledAttention::finish(const Block &block, Value into) {
     Value gate = tensor::ExtractOp::create(b, read.gate, block.head);
     Value weight = b.sigmoid(gate);
     localShare = arith::SubFOp::create(b, b.f32(1), weight);
-    auto [numerator, divisor] =
-        b.form.inPairs ? retrieveInPairs(turned) : retrieve(turned);
+    auto [numerator, divisor] = b.form.parts > 1 ? retrieveInParts(turned)
+                                : b.form.inPairs ? retrieveInPairs(turned)
+                                                 : retrieve(turned);
     parts.push_back({numerator, share(block, divisor, weight, read.epsilon)});
   }
   Value panel = queryPanel(block, turned);
-  Running local =
-      b.form.inPairs ? attendInPairs(block, panel) : attend(block, panel);
+  Running local = b.form.parts > 1 ? attendInParts(block, panel)
+                  : b.form.inPairs ? attendInPairs(block, panel)
+                                   : attend(block, panel);
   parts.push_back({local.output, share(block, local.sum, localShare, 0)});
 
   // O^T[v, q] = sum of the parts, each times its factor, in the last one's
@@ -299,6 +302,8 @@ void TiledAttention::prepare() {
     preparePairs();
   else
     values = factors(v, valueWidth);
+  if (b.form.parts > 1)
+    prepareParts();
 }
 
 Value TiledAttention::blockCount() {

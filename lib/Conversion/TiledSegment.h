@@ -30,6 +30,7 @@
 #define INFINI_ATTN_LIB_CONVERSION_TILEDSEGMENT_H
 
 #include "Equations.h"
+#include "PairFactors.h"
 #include "TileBuilder.h"
 
 namespace mlir::infini_attn {
@@ -130,6 +131,27 @@ private:
                     const Visible &visible, Value negatedMax, Pairs before);
   Running attendInPairs(const Block &block, Value panel);
   Value weight(Value score, Value max);
+
+  // Of products of parts.
+  void prepareParts();
+  Parts turnedValueParts();
+  Value unlessLarge(Value inParts, OpFoldResult rows,
+                    function_ref<Value(Value)> inF32);
+  std::pair<Value, Value> retrieveInParts(Value turned);
+  Value negatedReference(Value panel, Value end);
+  Parts valuePartColumns(Value key, OpFoldResult rows);
+  SmallVector<Value> splitExponents(ValueRange scores, Value negatedMax,
+                                    const Visible *visible);
+  Value exactMaxOfParts(const Block &block, ValueRange panel, Value negatedMax,
+                        Value end);
+  Value groupCount(const Block &block);
+  Visible visibleOf(const Block &block, Value first, Value key);
+  SmallVector<Value> attendGroup(Value number, Value first, ValueRange panel,
+                                 Value key, Value rows, const Visible *visible,
+                                 Value negatedMax, ValueRange state);
+  SmallVector<Value> attendParts(const Block &block, ValueRange panel,
+                                 Value negatedMax, ValueRange state);
+  Running attendInParts(const Block &block, Value panel);
   Value isValid(const Block &block, unsigned loop);
   Value share(const Block &block, Value divisor, Value numerator,
               double epsilon);
@@ -145,6 +167,9 @@ private:
   Value keySquares;     ///< |k|^2: n
   Value turnedMemory;   ///< in pairs M^T: v x d
   Value normalizers[2]; ///< in pairs the even and the odd elements of z
+  Parts keyParts;       ///< of rope(K)
+  Parts valueParts;     ///< of V^T: blocks of keys x v x n
+  Parts memoryParts;    ///< of M^T
   Value base2;          ///< scale * log2(e): scores are exponents of 2
   Value keyCount;       ///< Nk, or the length
 };
@@ -168,6 +193,10 @@ private:
   Value difference(Value rows, Value read, Value features, OpFoldResult count);
   Value valuesInPairs(Value features, OpFoldResult from, OpFoldResult count);
   std::pair<Value, Value> buildInPairs(Value tokens, Value memory,
+                                       Value normalizer);
+  Value valuesInParts(Value features, ValueRange parts, ValueRange memory,
+                      OpFoldResult from, OpFoldResult count);
+  std::pair<Value, Value> buildInParts(Value tokens, Value memory,
                                        Value normalizer);
 
   TileBuilder &b;

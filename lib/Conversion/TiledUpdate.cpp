@@ -123,6 +123,8 @@ std::pair<Value, Value> TiledUpdate::build(Value memory, Value normalizer) {
   // Past the length nothing is read, so nothing there need be masked [S14].
   if (length)
     tokens = b.min(tokens, length);
+  if (b.form.parts > 1)
+    return buildInParts(tokens, memory, normalizer);
   if (b.form.inPairs)
     return buildInPairs(tokens, memory, normalizer);
   SmallVector<Value> state = b.loop(

@@ -144,6 +144,7 @@ void infini_attn::buildCPUFunctions(OpPassManager &pm,
   addSegmentation(pm);
   InfiniAttnTileOptions tileOptions;
   tileOptions.bf16Pairs = target.pairUnit.has_value();
+  tileOptions.splitFactors = target.splitsFactors();
   pm.addPass(createInfiniAttnTile(tileOptions));
   addEquations(pm);
   // linalg, scf, tensor: fewer passes over memory

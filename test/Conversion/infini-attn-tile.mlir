@@ -85,6 +85,6 @@ func.func @heads(%k: tensor<3x2x?x8xf32>, %v: tensor<3x2x?x8xf32>, %m: tensor<3x
 // CHECK-COUNT-2: infini_attn.segment_attention
 func.func @stay(%q: tensor<1x1x16x8xf32>) -> (tensor<1x1x16xf32>, tensor<1x1x16x8xf32>) {
   %a, %lse = infini_attn.segment_attention %q, %q, %q {return_lse} : tensor<1x1x16x8xf32>, tensor<1x1x16x8xf32>, tensor<1x1x16x8xf32> -> tensor<1x1x16x8xf32>, tensor<1x1x16xf32>
-  %b = infini_attn.segment_attention %q, %q, %q {precision = #infini_attn.precision<bf16x3>} : tensor<1x1x16x8xf32>, tensor<1x1x16x8xf32>, tensor<1x1x16x8xf32> -> tensor<1x1x16x8xf32>
+  %b = infini_attn.segment_attention %q, %q, %q {precision = #infini_attn.precision<tf32>} : tensor<1x1x16x8xf32>, tensor<1x1x16x8xf32>, tensor<1x1x16x8xf32> -> tensor<1x1x16x8xf32>
   return %lse, %b : tensor<1x1x16xf32>, tensor<1x1x16x8xf32>
 }

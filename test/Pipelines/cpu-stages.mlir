@@ -13,7 +13,7 @@
 // CHECK: infini-attn-distribute
 // CHECK: infini-attn-segment-sequence
 // CHECK: infini-attn-expand-step
-// CHECK: infini-attn-tile{bf16-pairs=true}
+// CHECK: infini-attn-tile{bf16-pairs=true split-factors=true}
 // CHECK: convert-infini-attn-to-linalg
 // CHECK: infini-attn-fuse-elementwise
 // CHECK: infini-attn-prepare-entry
@@ -36,7 +36,7 @@
 // CHECK: infini-attn-check-layouts
 // CHECK: infini-attn-bfloat-to-integer
 
-// AVX2: infini-attn-tile{bf16-pairs=false}
+// AVX2: infini-attn-tile{bf16-pairs=false split-factors=false}
 // AVX2-NOT: infini-attn-pair-products
 // AVX2: infini-attn-linalg-to-vector-loops{vector-bits=256}
 

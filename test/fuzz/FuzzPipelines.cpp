@@ -46,6 +46,7 @@ constexpr const char *kPipelines[] = {
     "infini-attn-expand-step",
     "infini-attn-tile",
     "infini-attn-tile{bf16-pairs}",
+    "infini-attn-tile{bf16-pairs split-factors}",
     "convert-infini-attn-to-linalg",
     "infini-attn-fuse-elementwise",
     "infini-attn-prepare-entry",

@@ -11,7 +11,10 @@ No constant here is fitted; each is one of these:
 - the factors of n products rounded: factors(a, b), in the same way the smaller of the worst case and 4 times the root of
   the sum of squares.
 - exp, sin, cos in f32: 2 units in the last place, FUNCTION = 4 W.
-- f16 has no numbers below 2^-24: a factor rounded to it moves by TINY = 2^-25 at least.
+- f16 has no numbers below 2^-24: a factor rounded to it moves by TINY = 2^-25 at least. Parts in bf16 below 2^-126 count as 0.
+- bf16x3 and bf16x6 sum 3 and 6 products of parts for one of f32, TERMS. Two parts are within 2^-17 of a factor, and what is left
+  out of a product, of the second ones, is below 2^-16 of it: as if both factors moved by 2^-16. Of three parts, 2^-25 in the
+  same way. The parts of P but for the last are cut off, not rounded: PRODUCT bounds what a product with it then loses.
 
 Errors of inputs of a step are carried through it to first order by the step's own derivatives. The bound is compared
 element by element: |result - reference| <= bound.
@@ -26,8 +29,10 @@ import reference as ref
 W = 2.0 ** -24
 FUNCTION = 4 * W
 U = dict(f32=2.0 ** -24, bf16=2.0 ** -8, f16=2.0 ** -11)
-FACTOR = dict(ieee=0.0, bf16=2.0 ** -8, f16=2.0 ** -11)
-TINY = dict(ieee=0.0, bf16=0.0, f16=2.0 ** -25)
+FACTOR = dict(ieee=0.0, bf16x6=2.0 ** -25, bf16x3=2.0 ** -16, bf16=2.0 ** -8, f16=2.0 ** -11)
+PRODUCT = FACTOR | dict(bf16x6=3 * 2.0 ** -24, bf16x3=3.5 * 2.0 ** -16)
+TINY = dict(ieee=0.0, bf16x6=2.0 ** -126, bf16x3=2.0 ** -126, bf16=0.0, f16=2.0 ** -25)
+TERMS = dict(ieee=1, bf16x6=6, bf16x3=3, bf16=1, f16=1)
 DEFAULT = dict(f32="ieee", bf16="bf16", f16="f16")
 
 
@@ -84,8 +89,9 @@ def segment_attention(q, k, v, *, query_offset=None, lengths=None, scale=None, r
     turned_k = k if keys_rotated else ref.rope(k, position, *style)
     turns = 0 if rotary_frequencies is None else 2
     score_size = abs(scale) * (size_q @ size_k[:, head].swapaxes(2, 3))
-    score_error = (chain(width) + 3 * W + turns * (FUNCTION + 3 * W)) * score_size + 2 * turns * TINY[precision]
-    if turns:
+    split = precision in ("bf16x6", "bf16x3")
+    score_error = (chain(TERMS[precision] * width) + 3 * W + turns * (FUNCTION + 3 * W)) * score_size + 2 * turns * TINY[precision]
+    if turns or split:
         score_error += factors(turned_q, turned_k[:, head].swapaxes(2, 3), abs(scale) * FACTOR[precision])
     # P = exp(S - m): what the argument moves by (two roundings near |S|), the function; d o = sum_j dP_j (v_j - o)
     finite = np.where(np.isfinite(log_sum_exp), log_sum_exp, 0)[..., None]
@@ -96,9 +102,9 @@ def segment_attention(q, k, v, *, query_offset=None, lengths=None, scale=None, r
     o_error = np.einsum("bhqk,bhqkv->bhqv", weights * argument, away)
     # P rounded as a factor, in the numerator or in numerator and divisor; one more scaling of the running sums, the division
     size = weights[..., None] * np.maximum(np.abs(values)[:, :, None], away)
-    o_error += FACTOR[precision] * np.minimum(size.sum(axis=3), 4 * np.sqrt((size ** 2).sum(axis=3)))
+    o_error += PRODUCT[precision] * np.minimum(size.sum(axis=3), 4 * np.sqrt((size ** 2).sum(axis=3)))
     o_error += TINY[precision] * (weights > 0) @ np.abs(values)
-    sums = chain(keys) + 4 * W
+    sums = chain(TERMS[precision] * keys) + 4 * W
     o_error += sums * (weights @ np.abs(values) + np.abs(o))
     lse_error = (weights * (argument + sums)).sum(axis=3) + 2 * W * np.abs(finite[..., 0]) + FUNCTION
     return o_error, lse_error
@@ -114,7 +120,7 @@ def memory_retrieve(q, memory, normalizer, *, lengths=None, epsilon=0.0, precisi
     features = ref.keep(valid, ref.sigma(q))
     read = ref.memory_retrieve(q, memory, normalizer, lengths=lengths, epsilon=epsilon)
     # numerator and divisor: sigma, both factors rounded, a sum of Dk products; then what M and z bring
-    relative = FUNCTION + chain(q.shape[3])
+    relative = FUNCTION + chain(TERMS[precision] * q.shape[3])
     numerator = features @ (relative * np.abs(memory) + memory_error + TINY[precision])[:, head]
     numerator += factors(features, memory[:, head], FACTOR[precision])
     z = normalizer[:, head, :, None]
@@ -138,7 +144,7 @@ def memory_update(k, v, memory, normalizer, *, rule, lengths=None, epsilon=0.0, 
         update = ref.keep(valid, update - read)
         update_error = ref.keep(valid, memory_retrieve(k, *state, epsilon=epsilon, precision=precision, **error))
         update_error = update_error + W * np.abs(update) + TINY[precision]
-    relative = FUNCTION + chain(k.shape[2]) + W
+    relative = FUNCTION + chain(TERMS[precision] * k.shape[2]) + W
     transposed = features.swapaxes(2, 3)
     new_memory, new_normalizer = memory + transposed @ update, normalizer + features.sum(axis=2)
     m_error = memory_error + factors(transposed, update, FACTOR[precision]) + transposed @ (relative * np.abs(update) + update_error) + W * np.abs(new_memory)
@@ -146,7 +152,7 @@ def memory_update(k, v, memory, normalizer, *, rule, lengths=None, epsilon=0.0, 
     rounded = FACTOR[precision] * np.minimum(features.sum(axis=2), 4 * np.sqrt((features ** 2).sum(axis=2)))
     z_error = normalizer_error + rounded + (FUNCTION + chain(k.shape[2]) + W) * features.sum(axis=2) + W * new_normalizer
     # the sums may start from M and z, which are then a term of each partial sum
-    m_error, z_error = m_error + chain(k.shape[2]) * np.abs(memory), z_error + chain(k.shape[2]) * normalizer
+    m_error, z_error = m_error + chain(TERMS[precision] * k.shape[2]) * np.abs(memory), z_error + chain(k.shape[2]) * normalizer
     return m_error, z_error
 
 

@@ -28,8 +28,8 @@ def ConvertInfiniAttnToLinalg : Pass<"convert-infini-attn-to-linalg"> {
 
     Requires: `attention`, `memory_scan` and `attention_step` were expanded by
     `infini-attn-segment-sequence` and `infini-attn-expand-step`. Ensures: no
-    infini_attn operation is left. A precision other than `ieee`, `bf16` and
-    `f16` is an error that names it.
+    infini_attn operation is left. `bf16x6` and `bf16x3` are products of f32
+    here, no less exact, with a remark; `tf32` is an error that names it.
   }];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
@@ -65,6 +65,20 @@ def InfiniAttnTile : Pass<"infini-attn-tile"> {
     two of its rows in one, as the two halves of i32, and all sizes of a product
     are multiples of 32, which zeros fill up: the form that matrix units and dot
     products of pairs take.
+
+    With `split-factors`, factors of f32 whose `precision` is `bf16x6` or
+    `bf16x3` are split into three or two parts in bf16, once a segment or a
+    panel, and a product is the sum of six or three products of parts, the
+    smallest first. A block has 256 queries, in panels of 32. A result that is
+    not finite, or has a magnitude of 2^127, is computed again by products of
+    f32: parts of what is infinite, or rounds to it, have NaN in their sums.
+    Without the option, and for a few queries, products are of f32, with a
+    remark.
+
+        S = K Q^T
+        =>
+        (K0, K1, K2) = parts(K);  (Q0, Q1, Q2) = parts(Q^T)
+        S = K0 Q2 + K1 Q1 + K2 Q0 + K0 Q1 + K1 Q0 + K0 Q0
 
     So are products of the program itself (projections, an MLP, logits) tiled,
     in any order of dimensions, whose factors are f32, or narrower and widened,
@@ -119,7 +133,10 @@ def InfiniAttnTile : Pass<"infini-attn-tile"> {
   }];
   let options = [
     Option<"bf16Pairs", "bf16-pairs", "bool", "false",
-           "products of pairs of bf16 instead of widened factors">
+           "products of pairs of bf16 instead of widened factors">,
+    Option<"splitFactors", "split-factors", "bool", "false",
+           "products of pairs of parts in bf16 where `precision` says bf16x3 or "
+           "bf16x6, instead of products of f32">
   ];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",

@@ -42,7 +42,8 @@ def InfiniAttn_SegmentAttentionOp
     - `rotary_style`: pair `i` is `(2 i, 2 i + 1)` if `interleaved`,
       `(i, i + F)` if `halves`.
     - `precision`: what a product is [S17]; `ieee` for f32, else the element
-      type, where absent.
+      type, where absent. Of f32, `bf16x6` is as exact as `ieee` and `bf16x3`
+      within about 2^-16, both faster where there are tiles of bf16 (AMX).
     - `keys_rotated`: k is rotated already, only q is rotated here. Without
       `rotary_frequencies` nothing is rotated, and it changes nothing.
     - `return_lse`: there is a second result.

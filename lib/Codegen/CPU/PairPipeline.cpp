@@ -39,7 +39,7 @@ using namespace mlir::infini_attn::cpu;
 
 static constexpr int64_t kChunk = 32, kLanes = 16;
 /// More steps than this are not written out.
-static constexpr int64_t kMostSteps = 16;
+static constexpr int64_t kMostSteps = 24;
 
 //===----------------------------------------------------------------------===//
 // Matching
@@ -49,9 +49,10 @@ static constexpr int64_t kMostSteps = 16;
 /// columns alone.
 static bool isByRows(linalg::GenericOp op, Value view) {
   if (op.getNumLoops() != 2 || op.getNumParallelLoops() != 2 ||
-      op.getNumDpsInits() != 1 ||
-      !op.getIndexingMapsArray().back().isIdentity() ||
-      op.payloadUsesValueFromOperand(op.getDpsInitOperand(0)))
+      llvm::any_of(op.getDpsInitsMutable(), [&](OpOperand &init) {
+        return !op.getMatchingIndexingMap(&init).isIdentity() ||
+               op.payloadUsesValueFromOperand(&init);
+      }))
     return false;
   AffineExpr row = getAffineDimExpr(0, op.getContext()),
              column = getAffineDimExpr(1, op.getContext());
@@ -70,14 +71,16 @@ static bool isByRows(linalg::GenericOp op, Value view) {
 }
 
 std::optional<PairEpilogue> cpu::findPairEpilogue(linalg::GenericOp product) {
-  Value out = product.getOutputs()[0], pairs = product.getInputs()[2];
+  int64_t parts = product.getNumDpsInputs() / 3;
+  Value out = product.getOutputs()[0], pairs = product.getInputs()[2 * parts];
   auto outType = cast<MemRefType>(out.getType());
   int64_t terms = cast<MemRefType>(pairs.getType()).getDimSize(0);
   auto room = out.getDefiningOp<memref::AllocOp>();
   linalg::FillOp fill = findZeroFill(product);
   if (!room || !fill || ShapedType::isDynamic(outType.getDimSize(1)) ||
       outType.getDimSize(1) % kChunk != 0 || ShapedType::isDynamic(terms) ||
-      terms % AMXUnit::kSide != 0 || terms > kMostSteps * AMXUnit::kSide)
+      terms % AMXUnit::kSide != 0 ||
+      terms * parts * (parts + 1) / 2 > kMostSteps * AMXUnit::kSide)
     return std::nullopt;
 
   PairEpilogue found;
@@ -131,9 +134,10 @@ std::optional<PairEpilogue> cpu::findPairEpilogue(linalg::GenericOp product) {
 namespace {
 class Pipeline {
 public:
-  Pipeline(ImplicitLocOpBuilder &b, const PairOperands &operands,
+  Pipeline(ImplicitLocOpBuilder &b, ArrayRef<PairOperands> products,
            PairEpilogue epilogue, Value ring)
-      : b(b), operands(operands), epilogue(epilogue), ring(ring), unit(b),
+      : b(b), parts(products), operands(products.front()), epilogue(epilogue),
+        ring(ring), unit(b),
         payload(b, epilogue.op, this->epilogue.plan, nest) {
     nest.indices.resize(2);
     across = cast<MemRefType>(operands.out.getType()).getDimSize(1) / kChunk;
@@ -160,7 +164,8 @@ private:
   void apply(const Chunk &chunk, ValueRange columns, Value group, int64_t half);
 
   ImplicitLocOpBuilder &b;
-  const PairOperands &operands;
+  ArrayRef<PairOperands> parts; ///< the products whose sum it is
+  const PairOperands &operands; ///< one of them
   PairEpilogue epilogue;
   Value ring;
   AMXUnit unit;
@@ -216,15 +221,20 @@ void Pipeline::apply(const Chunk &chunk, ValueRange columns, Value group,
         column = plus(chunk.column, half * kLanes);
   Value outRow = arith::AddIOp::create(
       b, arith::DivUIOp::create(b, chunk.row, groups), group);
-  payload.store(*epilogue.op.getDpsInitOperand(0),
-                payload.evaluate(inputs, outRow, column), outRow, column, {});
+  for (auto [init, value] :
+       llvm::zip_equal(epilogue.op.getDpsInitsMutable(),
+                       payload.evaluate(inputs, outRow, column)))
+    payload.store(init, value, outRow, column, {});
 }
 
 Values Pipeline::firstProduct() {
   Value zero = index(0);
   return emitLoop(b, zero, terms, unit.terms, unit.zeros(),
-                  [&](Value term, ValueRange tile) {
-                    return unit.step(operands, zero, zero, term, tile);
+                  [&](Value term, ValueRange sums) {
+                    Values tile(sums);
+                    for (const PairOperands &part : parts)
+                      tile = unit.step(part, zero, zero, term, tile);
+                    return tile;
                   });
 }
 
@@ -245,21 +255,22 @@ Values Pipeline::product(Value number, ValueRange tile, bool hasEpilogue) {
     columns = columnsOf(waiting);
   }
   Value zero = index(0);
-  int64_t steps = *getConstantIntValue(terms) / unit.terms,
+  int64_t count = parts.size(),
+          steps = *getConstantIntValue(terms) / unit.terms * count,
           products = steps * AMXUnit::kTiles,
           pieces = 2 * kChunk / epilogue.group, done = 0;
   Values sums(AMXUnit::kTiles);
   for (int64_t step = 0; step < steps; ++step) {
-    Values factors = unit.loadFactors(operands, current.row, current.column,
-                                      index(step * unit.terms));
+    const PairOperands &part = parts[step % count];
+    Value term = index(step / count * unit.terms);
+    Values factors = unit.loadFactors(part, current.row, current.column, term);
     for (int64_t i = 0; i < AMXUnit::kTiles; ++i) {
       if (step == 0) {
         unit.store(ring, before.place, zero, i, tile[i]);
         sums[i] = unit.zero();
       }
       sums[i] = unit.multiply(factors, i, sums[i]);
-      unit.prefetchRows(operands.x, askedRow, index(step * unit.terms),
-                        i * asked, asked);
+      unit.prefetchRows(part.x, askedRow, term, i * asked, asked);
       int64_t until = pieces * (step * AMXUnit::kTiles + i + 1) / products;
       for (; hasEpilogue && done < until; ++done)
         apply(waiting, columns, index(done / 2), done % 2);
@@ -303,7 +314,8 @@ void Pipeline::emit() {
   });
 }
 
-void cpu::emitPipelined(ImplicitLocOpBuilder &b, const PairOperands &operands,
-                        PairEpilogue epilogue, Value ring) {
-  Pipeline(b, operands, epilogue, ring).emit();
+void cpu::emitPipelined(ImplicitLocOpBuilder &b,
+                        ArrayRef<PairOperands> products, PairEpilogue epilogue,
+                        Value ring) {
+  Pipeline(b, products, epilogue, ring).emit();
 }

@@ -45,8 +45,13 @@ using namespace mlir;
 using namespace mlir::infini_attn;
 using namespace mlir::infini_attn::cpu;
 
-static void emit(ImplicitLocOpBuilder &b, PairUnit &unit,
-                 const PairOperands &operands, bool isAdded) {
+/// By vectors, of several products the sum. Each term is rounded: those of the
+/// small products are summed up before the large ones, and what is there is
+/// added last, or they would lose digits to it.
+static void emit(ImplicitLocOpBuilder &b, VectorUnit &unit,
+                 ArrayRef<PairOperands> products, bool isAdded) {
+  const PairOperands &operands = products.front();
+  bool addsLast = isAdded && products.size() > 1;
   auto size = [&](Value buffer, int64_t dim) {
     return b.createOrFold<memref::DimOp>(buffer, dim);
   };
@@ -55,12 +60,15 @@ static void emit(ImplicitLocOpBuilder &b, PairUnit &unit,
   Value none = arith::ConstantIndexOp::create(b, 0);
   emitLoop(b, none, m, unit.rows, {}, [&](Value row, ValueRange) {
     emitLoop(b, none, n, unit.columns, {}, [&](Value column, ValueRange) {
-      Values tile =
-          isAdded ? unit.load(operands.out, row, column) : unit.zeros();
-      tile = emitLoop(b, none, k, unit.terms, tile,
-                      [&](Value term, ValueRange carried) {
-                        return unit.step(operands, row, column, term, carried);
-                      });
+      Values tile = isAdded && !addsLast ? unit.load(operands.out, row, column)
+                                         : unit.zeros();
+      for (const PairOperands &product : products)
+        tile = emitLoop(b, none, k, unit.terms, tile,
+                        [&](Value term, ValueRange carried) {
+                          return unit.step(product, row, column, term, carried);
+                        });
+      if (addsLast)
+        tile = unit.add(tile, unit.load(operands.out, row, column));
       unit.store(operands.out, row, column, tile);
       return Values();
     });
@@ -78,10 +86,19 @@ static bool isOneOfPanels(Value y) {
 /// By tiles of AMX: the sums of one tile are stored beside the first products
 /// of the next, which would wait for them otherwise. The first ones to be
 /// stored are those that were loaded.
-static void emitTiles(ImplicitLocOpBuilder &b, const PairOperands &operands,
+/// Of several products each step has all: a part that two of them share is
+/// loaded for each, since it would take registers that there are none of.
+static void emitTiles(ImplicitLocOpBuilder &b, ArrayRef<PairOperands> products,
                       bool isAdded) {
   AMXUnit unit(b);
+  const PairOperands &operands = products.front();
   bool isPanel = isOneOfPanels(operands.y);
+  auto stepOf = [&](ArrayRef<PairOperands> some, Value row, Value column,
+                    Value term, Values tile) {
+    for (const PairOperands &product : some)
+      tile = unit.step(product, row, column, term, tile);
+    return tile;
+  };
   auto size = [&](Value buffer, int64_t dim) {
     return b.createOrFold<memref::DimOp>(buffer, dim);
   };
@@ -109,6 +126,7 @@ static void emitTiles(ImplicitLocOpBuilder &b, const PairOperands &operands,
                                     : unit.zero();
                 tile.push_back(unit.multiply(factors, i, sum));
               }
+              tile = stepOf(products.drop_front(), row, column, none, tile);
               tile = emitLoop(
                   b, second, k, unit.terms, tile,
                   [&](Value term, ValueRange values) {
@@ -116,7 +134,7 @@ static void emitTiles(ImplicitLocOpBuilder &b, const PairOperands &operands,
                       unit.prefetchPanel(operands.y, row, k, term);
                     else
                       unit.prefetch(operands.out, row, column, term);
-                    return unit.step(operands, row, column, term, values);
+                    return stepOf(products, row, column, term, Values(values));
                   });
               tile.append({row, column});
               return tile;
@@ -126,11 +144,16 @@ static void emitTiles(ImplicitLocOpBuilder &b, const PairOperands &operands,
              carried[AMXUnit::kTiles + 1], tileOf(carried));
 }
 
-/// func @infini_product_pairs...(x: m x 2k, y: k x n, out: m x n), by vectors.
+/// func @infini_product_pairs...(x: m x 2k, y: k x n, out: m x n), by vectors;
+/// of \p parts x first, then as many y.
 static func::FuncOp getVectorProduct(ModuleOp module, int64_t lanes,
-                                     cpu::PairProductUnit kind, bool isAdded) {
-  StringRef name =
-      isAdded ? "infini_product_pairs_added" : "infini_product_pairs";
+                                     cpu::PairProductUnit kind, bool isAdded,
+                                     int64_t parts) {
+  std::string name = "infini_product_pairs";
+  if (parts > 1)
+    name += "_of_" + std::to_string(parts) + "_parts";
+  if (isAdded)
+    name += "_added";
   if (auto function = module.lookupSymbol<func::FuncOp>(name))
     return function;
   ImplicitLocOpBuilder b(module.getLoc(),
@@ -138,16 +161,14 @@ static func::FuncOp getVectorProduct(ModuleOp module, int64_t lanes,
   auto matrix = [&](Type element) -> Type {
     return cpu::matrixViewType(element, ShapedType::kDynamic, 1);
   };
-  func::FuncOp function =
-      cpu::declareKernel(b, name,
-                         {matrix(b.getBF16Type()), matrix(b.getI32Type()),
-                          matrix(b.getF32Type())});
+  SmallVector<Type> types(parts, matrix(b.getBF16Type()));
+  types.append(parts, matrix(b.getI32Type()));
+  types.push_back(matrix(b.getF32Type()));
+  func::FuncOp function = cpu::declareKernel(b, name, types);
   Block *entry = function.addEntryBlock();
   b.setInsertionPointToStart(entry);
   VectorUnit unit(b, lanes, kind);
-  emit(b, unit,
-       {entry->getArgument(0), entry->getArgument(1), entry->getArgument(2)},
-       isAdded);
+  emit(b, unit, productsOfParts(entry->getArguments()), isAdded);
   func::ReturnOp::create(b);
   return function;
 }
@@ -220,26 +241,36 @@ struct PairProducts
       return type && type.getRank() == 2 && isElement &&
              type.isLastDimUnitStride();
     };
-    if (op.getNumDpsInputs() != 3 || op.getNumDpsInits() != 1 ||
-        op.getInputs()[0] != op.getInputs()[1])
+    // x, x and y, or so many parts of each.
+    int64_t parts = op.getNumDpsInputs() / 3;
+    bool isProduct = op.getNumDpsInputs() == 3 * parts && parts >= 1 &&
+                     parts <= 3 && op.getNumDpsInits() == 1;
+    SmallVector<Value> operands;
+    for (int64_t i = 0; isProduct && i < parts; ++i) {
+      isProduct = op.getInputs()[2 * i] == op.getInputs()[2 * i + 1];
+      operands.push_back(op.getInputs()[2 * i]);
+    }
+    if (!isProduct)
       return op.emitOpError("expected a product of x, x and y, got ")
              << op.getNumDpsInputs() << " inputs";
-    PairOperands operands{op.getInputs()[0], op.getInputs()[2],
-                          op.getOutputs()[0]};
-    for (auto [operand, isElement] :
-         {std::pair{operands.x, getElementTypeOrSelf(operands.x).isBF16()},
-          {operands.y, getElementTypeOrSelf(operands.y).isInteger(32)},
-          {operands.out, getElementTypeOrSelf(operands.out).isF32()}})
-      if (!isMatrix(operand, isElement))
+    llvm::append_range(operands, op.getInputs().take_back(parts));
+    operands.push_back(op.getOutputs()[0]);
+    for (auto [i, operand] : llvm::enumerate(operands)) {
+      Type element = getElementTypeOrSelf(operand);
+      if (!isMatrix(operand, int64_t(i) < parts       ? element.isBF16()
+                             : int64_t(i) < 2 * parts ? element.isInteger(32)
+                                                      : element.isF32()))
         return op.emitOpError("expected matrices with contiguous rows of bf16, "
                               "i32 and f32, got ")
                << operand.getType();
+    }
+    SmallVector<PairOperands> products = productsOfParts(operands);
 
     auto function = op->getParentOfType<func::FuncOp>();
     bool hasTiles = unit == cpu::PairProductUnit::AMX && function;
     if (hasTiles)
       if (std::optional<PairEpilogue> epilogue = findPairEpilogue(op)) {
-        lowerBoth(operands, *epilogue, function);
+        lowerBoth(products, operands, *epilogue, function);
         return success();
       }
 
@@ -247,7 +278,7 @@ struct PairProducts
     linalg::FillOp fill = cpu::findZeroFill(op);
     auto byTiles = [&] {
       // Tiles load before they loop.
-      if (Value isSome = isNotEmpty(b, operands)) {
+      if (Value isSome = isNotEmpty(b, products.front())) {
         auto choice = scf::IfOp::create(b, isSome, /*withElseRegion=*/!!fill);
         if (fill) {
           b.setInsertionPointToStart(choice.elseBlock());
@@ -255,7 +286,7 @@ struct PairProducts
         }
         b.setInsertionPointToStart(choice.thenBlock());
       }
-      emitTiles(b, operands, /*isAdded=*/!fill);
+      emitTiles(b, products, /*isAdded=*/!fill);
     };
     auto byVectors = [&] { callVectorProduct(b, operands, /*isAdded=*/!fill); };
     if (hasTiles)
@@ -287,11 +318,11 @@ struct PairProducts
   }
 
   /// A product and its epilogue.
-  void lowerBoth(const PairOperands &operands, PairEpilogue epilogue,
-                 func::FuncOp function) {
+  void lowerBoth(ArrayRef<PairOperands> products, ArrayRef<Value> operands,
+                 PairEpilogue epilogue, func::FuncOp function) {
     ImplicitLocOpBuilder b(epilogue.op.getLoc(), epilogue.op);
     Value ring = getRing(epilogue.op);
-    auto byTiles = [&] { emitPipelined(b, operands, epilogue, ring); };
+    auto byTiles = [&] { emitPipelined(b, products, epilogue, ring); };
     auto byVectors = [&] {
       IRMapping map;
       for (Operation *op : epilogue.chain) {
@@ -299,7 +330,9 @@ struct PairProducts
           continue;
         if (op->hasAttr(InfiniAttnDialect::kPairProductAttr))
           callVectorProduct(
-              b, {operands.x, operands.y, map.lookupOrDefault(operands.out)},
+              b,
+              llvm::map_to_vector(
+                  operands, [&](Value x) { return map.lookupOrDefault(x); }),
               /*isAdded=*/false);
         else
           b.clone(*op, map);
@@ -333,14 +366,12 @@ struct PairProducts
     return ring;
   }
 
-  void callVectorProduct(ImplicitLocOpBuilder &b, const PairOperands &operands,
+  void callVectorProduct(ImplicitLocOpBuilder &b, ArrayRef<Value> operands,
                          bool isAdded) {
-    func::FuncOp product =
-        getVectorProduct(getOperation(), vectorBits / 32, unit, isAdded);
+    func::FuncOp product = getVectorProduct(getOperation(), vectorBits / 32,
+                                            unit, isAdded, operands.size() / 2);
     SmallVector<Value> arguments;
-    for (auto [operand, type] :
-         llvm::zip(std::array{operands.x, operands.y, operands.out},
-                   product.getArgumentTypes()))
+    for (auto [operand, type] : llvm::zip(operands, product.getArgumentTypes()))
       arguments.push_back(memref::CastOp::create(b, type, operand));
     func::CallOp::create(b, product, arguments);
   }

@@ -20,6 +20,16 @@ using namespace mlir;
 using namespace mlir::infini_attn;
 using namespace mlir::infini_attn::cpu;
 
+SmallVector<PairOperands> cpu::productsOfParts(ValueRange operands) {
+  int64_t parts = operands.size() / 2;
+  SmallVector<PairOperands> products;
+  for (int64_t order = parts - 1; order >= 0; --order)
+    for (int64_t i = 0; i <= order; ++i)
+      products.push_back(
+          {operands[i], operands[parts + order - i], operands.back()});
+  return products;
+}
+
 Value PairUnit::index(int64_t value) {
   return arith::ConstantIndexOp::create(b, value);
 }
@@ -177,6 +187,13 @@ void VectorUnit::store(Value out, Value row, Value column, ValueRange tile) {
     for (int64_t c = 0; c < columns; c += lanes)
       vector::StoreOp::create(b, tile[(r * columns + c) / lanes], out,
                               ValueRange{plus(row, r), plus(column, c)});
+}
+
+Values VectorUnit::add(ValueRange tile, ValueRange other) {
+  Values sum;
+  for (auto [x, y] : llvm::zip(tile, other))
+    sum.push_back(arith::AddFOp::create(b, x, y));
+  return sum;
 }
 
 Values VectorUnit::step(const PairOperands &operands, Value row, Value column,

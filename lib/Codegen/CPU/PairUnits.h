@@ -30,6 +30,10 @@ struct PairOperands {
   Value x, y, out;
 };
 
+/// The products that x y is the sum of, the smallest first: \p operands are the
+/// parts of x, as many of y, the largest first, and out.
+SmallVector<PairOperands> productsOfParts(ValueRange operands);
+
 using Values = SmallVector<Value>;
 
 /// What a unit does with one tile of the result.
@@ -103,6 +107,8 @@ public:
   void store(Value out, Value row, Value column, ValueRange tile) override;
   Values step(const PairOperands &operands, Value row, Value column, Value term,
               ValueRange tile) override;
+  /// The sum of two tiles.
+  Values add(ValueRange tile, ValueRange other);
 
 private:
   VectorType sums();
@@ -127,7 +133,7 @@ std::optional<PairEpilogue> findPairEpilogue(linalg::GenericOp product);
 
 /// Emits both by tiles of AMX at the insertion point: the epilogue of some rows
 /// between the products of the next. \p ring holds kRingChunks of 32 x 32 f32.
-void emitPipelined(ImplicitLocOpBuilder &b, const PairOperands &operands,
+void emitPipelined(ImplicitLocOpBuilder &b, ArrayRef<PairOperands> products,
                    PairEpilogue epilogue, Value ring);
 inline constexpr int64_t kRingChunks = 2;
 

@@ -350,9 +350,10 @@ SmallVector<Value> VectorPayload::clonePayload(IRMapping &map, Value row,
       [&](Value result) { return toVector(map.lookupOrDefault(result)); });
 }
 
-Value VectorPayload::evaluate(ValueRange inputs, Value row, Value column) {
+SmallVector<Value> VectorPayload::evaluate(ValueRange inputs, Value row,
+                                           Value column) {
   IRMapping map;
   for (auto [input, value] : llvm::zip(op.getDpsInputOperands(), inputs))
     map.map(op.getMatchingBlockArgument(input), value);
-  return clonePayload(map, row, column, {}).front();
+  return clonePayload(map, row, column, {});
 }

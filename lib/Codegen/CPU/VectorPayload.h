@@ -64,8 +64,8 @@ public:
   /// Replaces the accumulators (one an output, row and column, in this order)
   /// by what the payload makes of them; null where it does not read one.
   void evaluate(const RegisterTile &tile, MutableArrayRef<Value> accumulators);
-  /// The result of an elementwise payload for one vector of given inputs.
-  Value evaluate(ValueRange inputs, Value row, Value column);
+  /// The results of an elementwise payload for one vector of given inputs.
+  SmallVector<Value> evaluate(ValueRange inputs, Value row, Value column);
 
 private:
   /// How an operand is addressed.

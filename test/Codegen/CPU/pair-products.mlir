@@ -118,6 +118,31 @@ func.func @panel(%x: memref<64x128xbf16>, %packed: memref<3x64x32xi32>, %out: me
   return
 }
 
+// The sum of three products of two parts each: by tiles in a step of 16 terms
+// all of them, the smallest first; by vectors in three loops, and what is there
+// is added to their sum.
+// CHECK: func.func @parts(%[[X0:[a-z0-9]*]]: memref<64x128xbf16>, %[[X1:[a-z0-9]*]]: memref<64x128xbf16>, %[[Y0:[a-z0-9]*]]: memref<64x96xi32>, %[[Y1:[a-z0-9]*]]: memref<64x96xi32>,
+// AMX: scf.for {{.*}} step %c16 iter_args
+// AMX-COUNT-2: amx.tile_load %[[X0]]
+// AMX-COUNT-2: amx.tile_load %[[Y1]]
+// AMX-COUNT-4: amx.tile_mulf
+// AMX-COUNT-2: amx.tile_load %[[X1]]
+// AMX-COUNT-2: amx.tile_load %[[Y0]]
+// AMX-COUNT-4: amx.tile_mulf
+// AMX-COUNT-2: amx.tile_load %[[X0]]
+// AMX-COUNT-2: amx.tile_load %[[Y0]]
+// AMX-COUNT-4: amx.tile_mulf
+// AMX-NEXT: scf.yield
+// CHECK: call @infini_product_pairs_of_2_parts_added(
+func.func @parts(%x0: memref<64x128xbf16>, %x1: memref<64x128xbf16>, %y0: memref<64x96xi32>, %y1: memref<64x96xi32>, %out: memref<64x96xf32>) {
+  linalg.generic {indexing_maps = [#left, #right, #left, #right, #pairs, #pairs, #out], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x0, %x0, %x1, %x1, %y0, %y1 : memref<64x128xbf16>, memref<64x128xbf16>, memref<64x128xbf16>, memref<64x128xbf16>, memref<64x96xi32>, memref<64x96xi32>) outs(%out : memref<64x96xf32>) attrs = {infini_attn.pair_product} {
+  ^bb0(%a: bf16, %b: bf16, %c: bf16, %d: bf16, %p: i32, %r: i32, %sum: f32):
+    linalg.yield %sum : f32
+  }
+  return
+}
+
 // -----
 
 #left = affine_map<(m, n, k) -> (m, k * 2)>

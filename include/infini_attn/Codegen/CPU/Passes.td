@@ -186,6 +186,10 @@ def InfiniAttnPairProducts
     | `dot` | 8 x 32 | 1 pair | `vdpbf16ps` |
     | `fma` | 8 x 32 | 1 pair | two FMA of widened factors |
 
+    Two or three parts of each factor, the largest first, give the sum of their
+    products without those below the last part's order: three or six. Tiles have
+    all of them in each step, vectors one loop for each, the smallest first.
+
     The vectors' loops are one function, `infini_product_pairs`. The tiles' are
     in place: whoever calls a function that uses tiles pays for their
     configuration. Where the result, 32 columns wide, is read by one elementwise

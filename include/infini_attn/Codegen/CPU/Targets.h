@@ -36,6 +36,13 @@ struct Target {
   /// The code's process has permission to use AMX: it need not ask for it, nor
   /// have another way.
   bool tilesGranted = false;
+
+  /// Whether products of f32 are worth splitting into products of bf16: three
+  /// or six dot products take longer than one of f32, so only for tiles, and
+  /// for what stands for them in tests.
+  bool splitsFactors() const {
+    return pairUnit == PairProductUnit::AMX || pairUnit == PairProductUnit::FMA;
+  }
 };
 
 /// All of them, the best first.
