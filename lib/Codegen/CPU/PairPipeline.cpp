@@ -159,6 +159,7 @@ private:
   }
   Chunk chunk(Value number);
   Values firstProduct();
+  Value termOf(Value number, int64_t step);
   Values product(Value number, ValueRange tile, bool hasEpilogue);
   Values columnsOf(const Chunk &chunk);
   void apply(const Chunk &chunk, ValueRange columns, Value group, int64_t half);
@@ -238,6 +239,20 @@ Values Pipeline::firstProduct() {
                   });
 }
 
+/// The first term of step \p step of chunk \p number. Parts of both factors
+/// fill L1: every other chunk begins with what the one before it ended with.
+Value Pipeline::termOf(Value number, int64_t step) {
+  Value term = index(step * unit.terms);
+  if (parts.size() == 1)
+    return term;
+  int64_t last = *getConstantIntValue(terms) - unit.terms;
+  Value isOdd = arith::CmpIOp::create(
+      b, arith::CmpIPredicate::ne, arith::RemUIOp::create(b, number, index(2)),
+      index(0));
+  return arith::SelectOp::create(b, isOdd, index(last - step * unit.terms),
+                                 term);
+}
+
 /// The product of chunk \p number, while \p tile, the one before it, is stored
 /// and the rows of the one before that get their epilogue.
 Values Pipeline::product(Value number, ValueRange tile, bool hasEpilogue) {
@@ -262,7 +277,7 @@ Values Pipeline::product(Value number, ValueRange tile, bool hasEpilogue) {
   Values sums(AMXUnit::kTiles);
   for (int64_t step = 0; step < steps; ++step) {
     const PairOperands &part = parts[step % count];
-    Value term = index(step / count * unit.terms);
+    Value term = termOf(number, step / count);
     Values factors = unit.loadFactors(part, current.row, current.column, term);
     for (int64_t i = 0; i < AMXUnit::kTiles; ++i) {
       if (step == 0) {
@@ -270,7 +285,8 @@ Values Pipeline::product(Value number, ValueRange tile, bool hasEpilogue) {
         sums[i] = unit.zero();
       }
       sums[i] = unit.multiply(factors, i, sums[i]);
-      unit.prefetchRows(part.x, askedRow, term, i * asked, asked);
+      if (count == 1)
+        unit.prefetchRows(part.x, askedRow, term, i * asked, asked);
       int64_t until = pieces * (step * AMXUnit::kTiles + i + 1) / products;
       for (; hasEpilogue && done < until; ++done)
         apply(waiting, columns, index(done / 2), done % 2);
