@@ -158,9 +158,9 @@ private:
     return b.createOrFold<arith::AddIOp>(base, index(offset));
   }
   Chunk chunk(Value number);
-  Values firstProduct();
+  Values productAlone(Value number);
   Value termOf(Value number, int64_t step);
-  Values product(Value number, ValueRange tile, bool hasEpilogue);
+  Values product(Value number, ValueRange tile);
   Values columnsOf(const Chunk &chunk);
   void apply(const Chunk &chunk, ValueRange columns, Value group, int64_t half);
 
@@ -228,13 +228,15 @@ void Pipeline::apply(const Chunk &chunk, ValueRange columns, Value group,
     payload.store(init, value, outRow, column, {});
 }
 
-Values Pipeline::firstProduct() {
-  Value zero = index(0);
-  return emitLoop(b, zero, terms, unit.terms, unit.zeros(),
+/// The product of chunk \p number by itself.
+Values Pipeline::productAlone(Value number) {
+  Chunk place = chunk(number);
+  return emitLoop(b, index(0), terms, unit.terms, unit.zeros(),
                   [&](Value term, ValueRange sums) {
                     Values tile(sums);
                     for (const PairOperands &part : parts)
-                      tile = unit.step(part, zero, zero, term, tile);
+                      tile =
+                          unit.step(part, place.row, place.column, term, tile);
                     return tile;
                   });
 }
@@ -255,20 +257,17 @@ Value Pipeline::termOf(Value number, int64_t step) {
 
 /// The product of chunk \p number, while \p tile, the one before it, is stored
 /// and the rows of the one before that get their epilogue.
-Values Pipeline::product(Value number, ValueRange tile, bool hasEpilogue) {
-  Chunk current = chunk(number), before = chunk(plus(number, -1)), waiting,
+Values Pipeline::product(Value number, ValueRange tile) {
+  Chunk current = chunk(number), before = chunk(plus(number, -1)),
+        waiting = chunk(plus(number, -2)),
         // What lies past the last one may be far away, and is not used.
       next = chunk(arith::MinUIOp::create(b, plus(number, across), lastNumber));
+  Values columns = columnsOf(waiting);
   // Each of the chunks beside each other asks for a part of the rows below.
   int64_t asked = std::max<int64_t>(kChunk / AMXUnit::kTiles / across, 1);
   Value askedRow = arith::AddIOp::create(
       b, next.row,
       b.createOrFold<arith::DivUIOp>(current.column, index(across)));
-  Values columns;
-  if (hasEpilogue) {
-    waiting = chunk(plus(number, -2));
-    columns = columnsOf(waiting);
-  }
   Value zero = index(0);
   int64_t count = parts.size(),
           steps = *getConstantIntValue(terms) / unit.terms * count,
@@ -288,7 +287,7 @@ Values Pipeline::product(Value number, ValueRange tile, bool hasEpilogue) {
       if (count == 1)
         unit.prefetchRows(part.x, askedRow, term, i * asked, asked);
       int64_t until = pieces * (step * AMXUnit::kTiles + i + 1) / products;
-      for (; hasEpilogue && done < until; ++done)
+      for (; done < until; ++done)
         apply(waiting, columns, index(done / 2), done % 2);
     }
   }
@@ -302,19 +301,21 @@ void Pipeline::emit() {
   Value count = b.createOrFold<arith::MulIOp>(
       b.createOrFold<arith::DivUIOp>(rows, index(kChunk)), index(across));
   lastNumber = plus(count, -1);
-  Values tile = firstProduct();
+  // The first two have nothing beside them, which is not worth the code.
   Value second = b.createOrFold<arith::MinUIOp>(count, two);
-  // One chunk by itself has nothing beside it: not worth the code.
-  if (getConstantIntValue(count) != 1) {
-    tile = emitLoop(b, one, second, 1, tile,
-                    [&](Value number, ValueRange carried) {
-                      return product(number, carried, /*hasEpilogue=*/false);
-                    });
+  std::optional<int64_t> known = getConstantIntValue(count);
+  Values tile = productAlone(zero);
+  if (known != 1)
+    tile = emitLoop(
+        b, one, second, 1, tile, [&](Value number, ValueRange carried) {
+          unit.store(ring, chunk(plus(number, -1)).place, zero, carried);
+          return productAlone(number);
+        });
+  if (!known || *known > 2)
     tile =
         emitLoop(b, two, count, 1, tile, [&](Value number, ValueRange carried) {
-          return product(number, carried, /*hasEpilogue=*/true);
+          return product(number, carried);
         });
-  }
   unit.store(ring, chunk(lastNumber).place, zero, tile);
   Value left = arith::SubIOp::create(b, count, second);
   emitLoop(b, left, count, 1, {}, [&](Value number, ValueRange) {
