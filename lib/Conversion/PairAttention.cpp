@@ -42,10 +42,6 @@ using Sizes = SmallVector<OpFoldResult>;
 /// smallest number.
 static constexpr double kLeastSum = 0x1p-64;
 
-/// Weights relative to more than this, as an exponent of 2, would need more
-/// digits than their exponents have.
-static constexpr double kLargestBound = 0x1p16;
-
 /// V^T in blocks of keys: blocks x v x n, 0 past the last key and past v. Rows
 /// of a whole segment would lie a power of two apart, on the same sets of a
 /// cache.
@@ -332,18 +328,15 @@ Running TiledAttention::attendInPairs(const Block &block, Value panel) {
   carried = b.loop(
       b.index(0), b.index(2), 1, carried,
       [&](Value attempt, ValueRange outer) -> SmallVector<Value> {
-        Value least = b.generic(
-            "q", {{outer[0], "q"}, {bound, "q"}},
-            {b.filled({}, std::numeric_limits<float>::max()), ""},
-            [&](ValueRange args) -> Value {
-              Value isBound = arith::CmpFOp::create(
-                  b, arith::CmpFPredicate::OGE, args[1], b.f32(-kLargestBound));
-              Value sum =
-                  arith::SelectOp::create(b, isBound, args[0], b.f32(0));
-              return arith::MinimumFOp::create(b, args[2], sum);
-            });
+        Value least =
+            b.generic("q", {{outer[0], "q"}},
+                      {b.filled({}, std::numeric_limits<float>::max()), ""},
+                      [&](ValueRange args) -> Value {
+                        return arith::MinimumFOp::create(b, args[1], args[0]);
+                      });
         least = tensor::ExtractOp::create(b, least, ValueRange());
-        // Also where it is no number.
+        // Also where it is no number, or the bound is none, or so large that
+        // what it is above the largest score leaves no weights.
         Value isSmall = arith::CmpFOp::create(b, arith::CmpFPredicate::ULT,
                                               least, b.f32(kLeastSum));
         Value trips =

@@ -136,7 +136,7 @@ def test_not_finite(bits, name, form, build):
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("size", [1.0, 40.0, 300.0, 1e4])
 def test_large(size, form, build):
-    """Scores of any size, up to a bound that leaves the weights of a block no digits: then the largest score alone is seen."""
+    """Scores of any size, up to those whose bound leaves a block no weights."""
     program = Program("segment_attention", dtype="bf16")
     arguments = sample(program, batch=1, tokens=160, lengths=None, widths=(32, 32))
     for name in "qk":

@@ -335,9 +335,9 @@ private:
     return isWeight ? weight.getOperand() : Value();
   }
 
-  /// kUnit (x + 127) in the low 16 bits, 0 where that is negative: the exponent
-  /// and the fraction of bf16, and two bits more. Where \p x is a sum of a
-  /// product, the factors of both come together.
+  /// kUnit (x + 127) in the low 16 bits, 0 where that is negative or none: the
+  /// exponent and the fraction of bf16, and two bits more. Where \p x is a sum
+  /// of a product, the factors of both come together.
   static Value fixedPoint(ImplicitLocOpBuilder &b, Value x) {
     Arithmetic a{b, x.getType()};
     // In [2^23, 2^24) a number has its integer in the low bits. A unit more
