@@ -10,7 +10,8 @@ from compiled import BIN, LLVM, run
 
 SYSROOT = Path("/usr/aarch64-linux-gnu")
 QEMU = shutil.which("qemu-aarch64-static") or shutil.which("qemu-aarch64")
-MISSING = None if QEMU and (SYSROOT / "lib/libc.so.6").exists() else "expected qemu-user-static, libc6-dev-arm64-cross and libgcc-12-dev-arm64-cross"
+PARTS = [SYSROOT / "lib/libc.so.6", Path("/usr/lib/gcc-cross/aarch64-linux-gnu")]
+MISSING = None if QEMU and all(part.exists() for part in PARTS) else "expected qemu-user-static, libc6-dev-arm64-cross and libgcc-12-dev-arm64-cross"
 
 # Tensors come and go through files: rank, bytes of an element, sizes, elements. The runtime's loops run on one thread.
 HOST = r"""
