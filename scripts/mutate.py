@@ -82,6 +82,8 @@ def first_failure(tests):
         if test.startswith("test_"):
             done = run([sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *shlex.split(test)],
                        cwd=SCRATCH / "test" / "numeric", extra=dict(INFINI_BIN_DIR=str(BUILD / "bin")))
+            if done.returncode < 0:  # a signal: what ran died of it
+                return f"{test.split()[0]}, which died"
             if done.returncode not in (0, 1):
                 sys.exit(f"mutate: error: expected tests from pytest {test}, got:\n{done.stdout[-2000:]}")
             name = re.search(r"^(?:FAILED|ERROR) (test_\w+\.py::\w+)", done.stdout, re.M)
