@@ -38,10 +38,6 @@ using namespace mlir::infini_attn;
 
 using Sizes = SmallVector<OpFoldResult>;
 
-/// l from here on has lost no more than 2^-60 of itself to weights below the
-/// smallest number.
-static constexpr double kLeastSum = 0x1p-64;
-
 /// V^T in blocks of keys: blocks x v x n, 0 past the last key and past v. Rows
 /// of a whole segment would lie a power of two apart, on the same sets of a
 /// cache.
@@ -102,7 +98,7 @@ void TiledAttention::preparePairs() {
 /// retrieve(), of sigma(Q)^T in pairs.
 std::pair<Value, Value> TiledAttention::retrieveInPairs(Value turned) {
   OpFoldResult width = b.getIndexAttr(b.form.queries);
-  auto features2 = [&](Value low, Value high) {
+  auto featurePair = [&](Value low, Value high) {
     return b.pair(b.sigma(low, factor), b.sigma(high, factor));
   };
   auto roomFor = [&](OpFoldResult rows) -> Value {
@@ -114,13 +110,13 @@ std::pair<Value, Value> TiledAttention::retrieveInPairs(Value turned) {
         b.generic("rc", {{turned, "rc"}}, {roomFor(b.size(turned, 0)), "rc"},
                   [&](ValueRange args) {
                     auto [low, high] = b.unpair(args[0]);
-                    return features2(low, high);
+                    return featurePair(low, high);
                   });
   } else {
     turned = b.padded(turned);
     features = b.byRows(
         turned, 2, {}, {roomFor(b.floorDiv(b.size(turned, 0), 2)), "rc"},
-        [&](ValueRange args) { return features2(args[0], args[1]); });
+        [&](ValueRange args) { return featurePair(args[0], args[1]); });
   }
   Value numerator = b.contractPairs(turnedMemory, features,
                                     b.filled({leftRows(valueWidth), width}, 0));
@@ -253,9 +249,59 @@ Value TiledAttention::exactMax(const Block &block, Value panel,
       })[0];
 }
 
-Visible TiledAttention::visibleFrom(const Block &block, Value key) {
-  return {toI32(b, b.sub(block.position, key)),
+/// Which keys from \p key on the queries of \p block see, or those from \p
+/// first on.
+Visible TiledAttention::visibleFrom(const Block &block, Value key,
+                                    Value first) {
+  Value position = first ? b.add(block.position, first) : block.position;
+  return {toI32(b, b.sub(position, key)),
           toI32(b, b.sub(b.sub(keyCount, key), b.index(1)))};
+}
+
+/// Of l, the least: from here on, no more than 2^-60 of it is lost to weights
+/// below the smallest number, and parts of weights that matter are normal ones.
+static constexpr double kLeastSum = 0x1p-64;
+
+/// 1 where the least of \p sums is below \p limit, or no number; else 0.
+Value TiledAttention::isBelow(Value sums, double limit) {
+  Value least = b.generic(
+      "q", {{sums, "q"}}, {b.filled({}, std::numeric_limits<float>::max()), ""},
+      [&](ValueRange args) -> Value {
+        return arith::MinimumFOp::create(b, args[1], args[0]);
+      });
+  least = tensor::ExtractOp::create(b, least, ValueRange());
+  Value isSmall =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::ULT, least, b.f32(limit));
+  return arith::IndexCastUIOp::create(b, b.getIndexType(), isSmall);
+}
+
+/// \p body once, and again where that leaves too small a sum l, the first of \p
+/// state: also where \p reference, -m[q] of the first attempt, is no number, or
+/// so far below the largest score that it leaves no weights. \p body gets
+/// whether it is the first attempt, what the largest scores begin with, and up
+/// to which key they are looked for, which is \p end the second time.
+SmallVector<Value> TiledAttention::attempts(
+    Value reference, Value end, ValueRange state,
+    function_ref<SmallVector<Value>(Value, Value, Value, ValueRange)> body) {
+  OpFoldResult width = b.getIndexAttr(b.form.queries);
+  return b.loop(
+      b.index(0), b.index(2), 1, state,
+      [&](Value attempt, ValueRange outer) -> SmallVector<Value> {
+        Value trips = isBelow(outer[0], kLeastSum);
+        Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                              attempt, b.index(0));
+        return b.loop(b.index(0), trips, 1, outer, [&](Value, ValueRange args) {
+          Value start =
+              b.generic("q", {{reference, "q"}}, {b.empty({width}), "q"},
+                        [&](ValueRange values) -> Value {
+                          return arith::SelectOp::create(
+                              b, isFirst, values[0],
+                              b.f32(std::numeric_limits<float>::max()));
+                        });
+          Value exactEnd = arith::SelectOp::create(b, isFirst, b.index(0), end);
+          return body(isFirst, start, exactEnd, args);
+        });
+      });
 }
 
 /// A block of keys, or a chunk of one. In a block the weights are relative to a
@@ -325,68 +371,38 @@ Running TiledAttention::attendInPairs(const Block &block, Value panel) {
       b.filled({width}, 0), b.empty({leftRows(valueWidth), width}),
       tensor::EmptyOp::create(b, Sizes{b.getIndexAttr(step / 2), width},
                               b.getI32Type())};
-  carried = b.loop(
-      b.index(0), b.index(2), 1, carried,
-      [&](Value attempt, ValueRange outer) -> SmallVector<Value> {
-        Value least =
-            b.generic("q", {{outer[0], "q"}},
-                      {b.filled({}, std::numeric_limits<float>::max()), ""},
-                      [&](ValueRange args) -> Value {
-                        return arith::MinimumFOp::create(b, args[1], args[0]);
-                      });
-        least = tensor::ExtractOp::create(b, least, ValueRange());
-        // Also where it is no number, or the bound is none, or so large that
-        // what it is above the largest score leaves no weights.
-        Value isSmall = arith::CmpFOp::create(b, arith::CmpFPredicate::ULT,
-                                              least, b.f32(kLeastSum));
-        Value trips =
-            arith::IndexCastUIOp::create(b, b.getIndexType(), isSmall);
-        Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
-                                              attempt, b.index(0));
-        return b.loop(
-            b.index(0), trips, 1, outer,
-            [&](Value, ValueRange args) -> SmallVector<Value> {
-              Value start =
-                  b.generic("q", {{bound, "q"}}, {b.empty({width}), "q"},
-                            [&](ValueRange values) -> Value {
-                              return arith::SelectOp::create(
-                                  b, isFirst, values[0],
-                                  b.f32(std::numeric_limits<float>::max()));
-                            });
-              Value exactEnd =
-                  arith::SelectOp::create(b, isFirst, b.index(0), end);
-              Value max = exactMax(block, panel, start, exactEnd);
-              auto cleared = [&](Value x) {
-                return linalg::FillOp::create(b, b.f32(0), x).getResult(0);
-              };
-              SmallVector<Value> state{cleared(args[0]), cleared(args[1]),
-                                       args[2]};
-              Value wide =
-                  arith::SelectOp::create(b, isFirst, blocksEnd, b.index(0));
-              auto attendOver = [&](Value from, Value to, bool isChunk) {
-                int64_t height = isChunk ? kPairTile : step;
-                state = b.loop(
-                    from, to, height, state,
-                    [&](Value key, ValueRange values) -> SmallVector<Value> {
-                      OpFoldResult rows = b.getIndexAttr(height);
-                      Value hidden;
-                      if (!isChunk) {
-                        Value count = b.min(b.sub(to, key), b.index(height));
-                        hidden = b.min(arith::MaxSIOp::create(
-                                           b, b.sub(whole, key), b.index(0)),
-                                       count);
-                        rows = count;
-                      }
-                      Pairs after = attendBlock(
-                          panel, key, rows, hidden, visibleFrom(block, key),
-                          max, {values[0], values[1], values[2]});
-                      return {after.sum, after.output, after.weights};
-                    });
-              };
-              attendOver(b.index(0), wide, /*isChunk=*/false);
-              attendOver(wide, end, /*isChunk=*/true);
-              return state;
-            });
+  carried = attempts(
+      bound, end, carried,
+      [&](Value isFirst, Value start, Value exactEnd, ValueRange args) {
+        Value max = exactMax(block, panel, start, exactEnd);
+        auto cleared = [&](Value x) {
+          return linalg::FillOp::create(b, b.f32(0), x).getResult(0);
+        };
+        SmallVector<Value> state{cleared(args[0]), cleared(args[1]), args[2]};
+        Value wide = arith::SelectOp::create(b, isFirst, blocksEnd, b.index(0));
+        auto attendOver = [&](Value from, Value to, bool isChunk) {
+          int64_t height = isChunk ? kPairTile : step;
+          state = b.loop(
+              from, to, height, state,
+              [&](Value key, ValueRange values) -> SmallVector<Value> {
+                OpFoldResult rows = b.getIndexAttr(height);
+                Value hidden;
+                if (!isChunk) {
+                  Value count = b.min(b.sub(to, key), b.index(height));
+                  hidden = b.min(
+                      arith::MaxSIOp::create(b, b.sub(whole, key), b.index(0)),
+                      count);
+                  rows = count;
+                }
+                Pairs after = attendBlock(panel, key, rows, hidden,
+                                          visibleFrom(block, key), max,
+                                          {values[0], values[1], values[2]});
+                return {after.sum, after.output, after.weights};
+              });
+        };
+        attendOver(b.index(0), wide, /*isChunk=*/false);
+        attendOver(wide, end, /*isChunk=*/true);
+        return state;
       });
   return {carried[0], carried[1], {}};
 }

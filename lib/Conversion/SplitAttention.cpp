@@ -38,8 +38,6 @@ using namespace mlir::infini_attn;
 
 using Sizes = SmallVector<OpFoldResult>;
 
-/// From l = 2^-64 on, parts of weights that matter are normal numbers.
-static constexpr double kLeastSum = 0x1p-64;
 /// Keys of a block of V^T: its P, with rows of V^T and of O^T, stays in L1
 /// while their product is formed.
 static constexpr int64_t kValueKeys = 64;
@@ -162,23 +160,6 @@ Parts TiledAttention::valuePartColumns(Value key, OpFoldResult rows) {
   });
 }
 
-/// S^T - m of two rows of a payload, as exponents of 2.
-SmallVector<Value> TiledAttention::splitExponents(ValueRange scores,
-                                                  Value negatedMax,
-                                                  const Visible *visible) {
-  SmallVector<Value> xs;
-  for (auto [i, score] : llvm::enumerate(scores)) {
-    Value x = math::FmaOp::create(b, score, base2, negatedMax);
-    if (visible) {
-      Value first = arith::MulIOp::create(b, place(b, 0), b.i32(2));
-      x = masked(x, *visible, arith::AddIOp::create(b, first, b.i32(i)),
-                 place(b, 1));
-    }
-    xs.push_back(x);
-  }
-  return xs;
-}
-
 /// Columns from \p first on of \p x, of one dimension or two, and \p part in
 /// their place.
 static Value columnsOf(TileBuilder &b, Value first, Value x, Value part = {}) {
@@ -253,12 +234,6 @@ static Parts matricesOf(TileBuilder &b, Value number, ValueRange xs) {
                              [&](Value x) { return matrixOf(b, number, x); });
 }
 
-/// Which keys from \p key on the group of queries from \p first on sees.
-Visible TiledAttention::visibleOf(const Block &block, Value first, Value key) {
-  return {toI32(b, b.sub(b.add(block.position, first), key)),
-          toI32(b, b.sub(b.sub(keyCount, key), b.index(1)))};
-}
-
 /// -max(-max, S^T) over all keys before \p end
 Value TiledAttention::exactMaxOfParts(const Block &block, ValueRange panel,
                                       Value negatedMax, Value end) {
@@ -274,18 +249,18 @@ Value TiledAttention::exactMaxOfParts(const Block &block, ValueRange panel,
               Value scores = contractParts(
                   b, cornerOf(b, keyParts, getAsOpFoldResult(key), rows, depth),
                   matricesOf(b, number, panel), b.filled({rows, width}, 0));
-              Visible visible = visibleOf(block, first, key);
-              Value most = byRowPairs(
-                  b, scores, {}, columnsOf(b, first, args[0]),
-                  /*isReduction=*/true,
-                  [&](ValueRange values) -> SmallVector<Value> {
-                    Value most = values.back();
-                    for (Value x : splitExponents(values.take_front(2),
-                                                  b.f32(0), &visible))
-                      most = arith::MinNumFOp::create(
-                          b, most, arith::NegFOp::create(b, x));
-                    return {most};
-                  })[0];
+              Visible visible = visibleFrom(block, key, first);
+              Value most =
+                  byRowPairs(b, scores, {}, columnsOf(b, first, args[0]),
+                             /*isReduction=*/true,
+                             [&](ValueRange values) -> SmallVector<Value> {
+                               Value most = values.back();
+                               for (Value x : exponents(values.take_front(2),
+                                                        b.f32(0), &visible))
+                                 most = arith::MinNumFOp::create(
+                                     b, most, arith::NegFOp::create(b, x));
+                               return {most};
+                             })[0];
               return {columnsOf(b, first, args[0], most)};
             });
       })[0];
@@ -314,7 +289,7 @@ TiledAttention::attendGroup(Value number, Value first, ValueRange panel,
       b, scores, columnsOf(b, first, negatedMax),
       cornerOf(b, rooms, zero, b.floorDiv(height, 2), width),
       /*isReduction=*/false, [&](ValueRange x) {
-        SmallVector<Value> xs = splitExponents(x.take_front(2), x[2], visible);
+        SmallVector<Value> xs = exponents(x.take_front(2), x[2], visible);
         return splitWeights(b, b.exp2(xs[0], factor), b.exp2(xs[1], factor));
       });
   Value sum =
@@ -388,7 +363,7 @@ SmallVector<Value> TiledAttention::attendParts(const Block &block,
         Value end = b.min(b.add(b.add(block.position, first), tile), keyCount);
         return b.loop(wholeOf(first), end, kPairTile, outer,
                       [&](Value key, ValueRange args) {
-                        Visible visible = visibleOf(block, first, key);
+                        Visible visible = visibleFrom(block, key, first);
                         return attendGroup(number, first, panel, key, tile,
                                            &visible, negatedMax, args);
                       });
@@ -419,53 +394,22 @@ Running TiledAttention::attendInParts(const Block &block, Value panel) {
     carried.push_back(tensor::EmptyOp::create(
         b, Sizes{b.getIndexAttr(step / 2), b.getIndexAttr(kPairTile)},
         b.getI32Type()));
-  auto isBelow = [&](Value sums, double limit) -> Value {
-    Value least =
-        b.generic("q", {{sums, "q"}},
-                  {b.filled({}, std::numeric_limits<float>::max()), ""},
-                  [&](ValueRange args) -> Value {
-                    return arith::MinimumFOp::create(b, args[1], args[0]);
-                  });
-    least = tensor::ExtractOp::create(b, least, ValueRange());
-    // Also where it is no number.
-    Value isSmall = arith::CmpFOp::create(b, arith::CmpFPredicate::ULT, least,
-                                          b.f32(limit));
-    return arith::IndexCastUIOp::create(b, b.getIndexType(), isSmall);
-  };
-  carried = b.loop(
-      b.index(0), b.index(2), 1, carried,
-      [&](Value attempt, ValueRange outer) -> SmallVector<Value> {
-        Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
-                                              attempt, b.index(0));
-        return b.loop(
-            b.index(0), isBelow(outer[0], kLeastSum), 1, outer,
-            [&](Value, ValueRange args) -> SmallVector<Value> {
-              Value start =
-                  b.generic("q", {{reference, "q"}}, {b.empty({width}), "q"},
-                            [&](ValueRange values) -> Value {
-                              return arith::SelectOp::create(
-                                  b, isFirst, values[0],
-                                  b.f32(std::numeric_limits<float>::max()));
-                            });
-              Value exactEnd =
-                  arith::SelectOp::create(b, isFirst, b.index(0), end);
-              Value max = exactMaxOfParts(block, parts, start, exactEnd);
-              SmallVector<Value> state(args);
-              // l of groups without a query is 1.
-              Value filled =
-                  toI32(b, arith::MulIOp::create(b, groupCount(block),
-                                                 b.index(kPairTile)));
-              state[0] =
-                  b.generic("q", {}, {state[0], "q"}, [&](ValueRange) -> Value {
-                    Value isQuery = arith::CmpIOp::create(
-                        b, arith::CmpIPredicate::slt, place(b, 0), filled);
-                    return arith::SelectOp::create(b, isQuery, b.f32(0),
-                                                   b.f32(1));
-                  });
-              state[1] =
-                  linalg::FillOp::create(b, b.f32(0), state[1]).getResult(0);
-              return attendParts(block, parts, max, state);
+  carried = attempts(
+      reference, end, carried,
+      [&](Value, Value start, Value exactEnd, ValueRange args) {
+        Value max = exactMaxOfParts(block, parts, start, exactEnd);
+        SmallVector<Value> state(args);
+        // l of groups without a query is 1.
+        Value filled = toI32(
+            b, arith::MulIOp::create(b, groupCount(block), b.index(kPairTile)));
+        state[0] =
+            b.generic("q", {}, {state[0], "q"}, [&](ValueRange) -> Value {
+              Value isQuery = arith::CmpIOp::create(
+                  b, arith::CmpIPredicate::slt, place(b, 0), filled);
+              return arith::SelectOp::create(b, isQuery, b.f32(0), b.f32(1));
             });
+        state[1] = linalg::FillOp::create(b, b.f32(0), state[1]).getResult(0);
+        return attendParts(block, parts, max, state);
       });
 
   Value output = overGroups(

@@ -103,7 +103,7 @@ private:
   Value masked(Value score, const Visible &visible, Value key, Value query);
   Value hidden(Value weights, OpFoldResult rows, Value ahead);
   Value scoresOf(Value panel, Value key, OpFoldResult rows, Value room);
-  Visible visibleFrom(const Block &block, Value key);
+  Visible visibleFrom(const Block &block, Value key, Value first = {});
   Value largestKeySquare(Value end);
   Value querySquares(Value panel);
   Value reference(const Block &block, Value panel, Value end, Value room);
@@ -127,6 +127,10 @@ private:
                                const Visible *visible);
   Value exactMax(const Block &block, Value panel, Value negatedMax, Value end);
   Value hiddenWeights(Value weights, Value from, const Visible &visible);
+  Value isBelow(Value sums, double limit);
+  SmallVector<Value> attempts(
+      Value reference, Value end, ValueRange state,
+      function_ref<SmallVector<Value>(Value, Value, Value, ValueRange)> body);
   Pairs attendBlock(Value panel, Value key, OpFoldResult rows, Value hidden,
                     const Visible &visible, Value negatedMax, Pairs before);
   Running attendInPairs(const Block &block, Value panel);
@@ -140,12 +144,9 @@ private:
   std::pair<Value, Value> retrieveInParts(Value turned);
   Value negatedReference(Value panel, Value end);
   Parts valuePartColumns(Value key, OpFoldResult rows);
-  SmallVector<Value> splitExponents(ValueRange scores, Value negatedMax,
-                                    const Visible *visible);
   Value exactMaxOfParts(const Block &block, ValueRange panel, Value negatedMax,
                         Value end);
   Value groupCount(const Block &block);
-  Visible visibleOf(const Block &block, Value first, Value key);
   SmallVector<Value> attendGroup(Value number, Value first, ValueRange panel,
                                  Value key, Value rows, const Visible *visible,
                                  Value negatedMax, ValueRange state);
