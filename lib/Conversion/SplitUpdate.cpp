@@ -37,10 +37,7 @@ Value TiledUpdate::valuesInParts(Value features, ValueRange parts,
   Value rows = b.tokens(v, zero, from, count);
   Sizes sizes{b.size(features, 0), b.roundedUp(valueWidth, kPairTile)};
   if (rule == UpdateRule::Linear)
-    return b.inZeros(b.empty(sizes), count, valueWidth, [&](Value part) {
-      return b.generic("nv", {{rows, "nv"}}, {part, "nv"},
-                       [](ValueRange args) { return args[0]; });
-    });
+    return valueTiles(rows, sizes, count);
   Value read = contractParts(b, parts, memory, b.filled(sizes, 0));
   Value valid = b.corner(features, zero, count, keyWidth);
   read = b.loop(b.index(0), hasLarge(b, read), 1, read,
@@ -60,41 +57,22 @@ Value TiledUpdate::valuesInParts(Value features, ValueRange parts,
 
 std::pair<Value, Value> TiledUpdate::buildInParts(Value tokens, Value memory,
                                                   Value normalizer) {
-  OpFoldResult height = b.getIndexAttr(b.form.keys), zero = b.getIndexAttr(0),
-               keyTiles = b.roundedUp(keyWidth, kPairTile);
   Parts memoryParts;
   if (rule == UpdateRule::Delta)
     memoryParts = rightParts(b, readMemory);
-  // What has other sizes than whole tiles is summed apart.
-  bool isWhole = TileBuilder::hasWholeTiles(memory);
-  Value tiles = memory;
-  if (!isWhole)
-    tiles = b.filled({keyTiles, b.roundedUp(valueWidth, kPairTile)}, 0);
-  SmallVector<Value> state = b.loop(
-      b.index(0), tokens, b.form.keys, {tiles, normalizer},
-      [&](Value token, ValueRange args) -> SmallVector<Value> {
-        OpFoldResult from = token,
-                     count = b.min(b.sub(tokens, token), b.index(b.form.keys));
-        Value rows = b.tokens(k, zero, from, count);
-        // sigma(K), n x d
-        Value features = b.inZeros(
-            b.empty({height, keyTiles}), count, keyWidth, [&](Value part) {
-              return b.generic(
-                  "nd", {{rows, "nd"}}, {part, "nd"},
-                  [&](ValueRange x) { return b.sigma(x[0], b.getF32Type()); });
-            });
+  return buildInTiles(
+      tokens, memory, normalizer,
+      [&](Value tiles, OpFoldResult from,
+          OpFoldResult count) -> std::pair<Value, Value> {
+        Value features = featureTiles(from, count);
         Parts parts = leftParts(b, features);
         Value u = valuesInParts(features, parts, memoryParts, from, count);
-        Parts turned = llvm::map_to_vector(parts, [&](Value part) {
-          Value room = tensor::EmptyOp::create(b, Sizes{keyTiles, height},
-                                               b.getBF16Type());
-          return b.generic("dn", {{part, "nd"}}, {room, "dn"},
-                           [](ValueRange x) { return x[0]; });
-        });
+        Parts turned = llvm::map_to_vector(
+            parts, [&](Value part) { return turnedTiles(part); });
         Value inF32 = hasLarge(b, {features, u}),
               inParts = b.sub(b.index(1), inF32);
         Value sum =
-            b.loop(b.index(0), inParts, 1, args[0],
+            b.loop(b.index(0), inParts, 1, tiles,
                    [&](Value, ValueRange x) -> SmallVector<Value> {
                      return {contractParts(b, turned, rightParts(b, u), x[0])};
                    })[0];
@@ -103,18 +81,6 @@ std::pair<Value, Value> TiledUpdate::buildInParts(Value tokens, Value memory,
                        return {b.contract("dvn", {features, "nd"}, {u, "nv"},
                                           {x[0], "dv"})};
                      })[0];
-        Value valid = b.corner(features, zero, count, keyWidth);
-        Value newNormalizer = b.generic(
-            "dn", {{valid, "nd"}}, {args[1], "d"}, [&](ValueRange x) -> Value {
-              return arith::AddFOp::create(b, x[1], x[0]);
-            });
-        return {sum, newNormalizer};
+        return {sum, features};
       });
-  Value sum = state[0];
-  if (!isWhole)
-    sum = b.generic("dv", {{b.corner(sum, zero, keyWidth, valueWidth), "dv"}},
-                    {memory, "dv"}, [&](ValueRange args) -> Value {
-                      return arith::AddFOp::create(b, args[1], args[0]);
-                    });
-  return {sum, state[1]};
 }

@@ -192,6 +192,14 @@ public:
 private:
   Value values(Value features, OpFoldResult from, OpFoldResult count);
   Value difference(Value rows, Value read, Value features, OpFoldResult count);
+  Value featureTiles(OpFoldResult from, OpFoldResult count);
+  Value turnedTiles(Value features);
+  Value valueTiles(Value rows, ArrayRef<OpFoldResult> sizes,
+                   OpFoldResult count);
+  std::pair<Value, Value> buildInTiles(
+      Value tokens, Value memory, Value normalizer,
+      function_ref<std::pair<Value, Value>(Value, OpFoldResult, OpFoldResult)>
+          sum);
   Value valuesInPairs(Value features, OpFoldResult from, OpFoldResult count);
   std::pair<Value, Value> buildInPairs(Value tokens, Value memory,
                                        Value normalizer);

@@ -51,6 +51,15 @@ Value TiledUpdate::difference(Value rows, Value read, Value features,
                    });
 }
 
+/// \p rows of V, in f32, in a corner of zeros.
+Value TiledUpdate::valueTiles(Value rows, ArrayRef<OpFoldResult> sizes,
+                              OpFoldResult count) {
+  return b.inZeros(b.empty(sizes), count, valueWidth, [&](Value part) {
+    return b.generic("nv", {{rows, "nv"}}, {part, "nv"},
+                     [&](ValueRange args) { return b.widen(args[0]); });
+  });
+}
+
 /// U of a block, n x v in f32, with rows and columns of 0 up to whole tiles.
 /// \p features has them too.
 Value TiledUpdate::valuesInPairs(Value features, OpFoldResult from,
@@ -59,23 +68,22 @@ Value TiledUpdate::valuesInPairs(Value features, OpFoldResult from,
   Value rows = b.tokens(v, zero, from, count);
   Sizes sizes{b.size(features, 0), b.roundedUp(valueWidth, kPairTile)};
   if (rule == UpdateRule::Linear)
-    return b.inZeros(b.empty(sizes), count, valueWidth, [&](Value part) {
-      return b.generic("nv", {{rows, "nv"}}, {part, "nv"},
-                       [&](ValueRange args) { return b.widen(args[0]); });
-    });
+    return valueTiles(rows, sizes, count);
   Value read = b.contractPairs(features, memoryPairs, b.filled(sizes, 0));
   Value part = difference(rows, b.corner(read, zero, count, valueWidth),
                           b.corner(features, zero, count, keyWidth), count);
   return b.insertCorner(part, read);
 }
 
-/// The same as build(), by products of pairs: M in whole tiles.
-std::pair<Value, Value> TiledUpdate::buildInPairs(Value tokens, Value memory,
-                                                  Value normalizer) {
-  OpFoldResult height = b.getIndexAttr(b.form.keys), zero = b.getIndexAttr(0),
+/// The loop of build() over blocks of tokens, with M in whole tiles: \p sum
+/// gets M, the first token and how many there are, and returns M' and sigma(K),
+/// n x d with rows and columns of 0 up to whole tiles.
+std::pair<Value, Value> TiledUpdate::buildInTiles(
+    Value tokens, Value memory, Value normalizer,
+    function_ref<std::pair<Value, Value>(Value, OpFoldResult, OpFoldResult)>
+        sum) {
+  OpFoldResult zero = b.getIndexAttr(0),
                keyTiles = b.roundedUp(keyWidth, kPairTile);
-  if (rule == UpdateRule::Delta)
-    memoryPairs = b.pairRows(b.padded(readMemory));
   // What has other sizes than whole tiles is summed apart.
   bool isWhole = TileBuilder::hasWholeTiles(memory);
   Value tiles = memory;
@@ -84,38 +92,62 @@ std::pair<Value, Value> TiledUpdate::buildInPairs(Value tokens, Value memory,
   SmallVector<Value> state = b.loop(
       b.index(0), tokens, b.form.keys, {tiles, normalizer},
       [&](Value token, ValueRange args) -> SmallVector<Value> {
-        OpFoldResult from = token,
-                     count = b.min(b.sub(tokens, token), b.index(b.form.keys));
-        Value rows = b.tokens(k, zero, from, count);
-        // sigma(K), n x d
-        Value room =
-            tensor::EmptyOp::create(b, Sizes{height, keyTiles}, factor);
-        Value features = b.inZeros(room, count, keyWidth, [&](Value part) {
-          return b.generic(
-              "nd", {{rows, "nd"}}, {part, "nd"}, [&](ValueRange x) {
-                return b.narrow(factor, b.sigma(b.widen(x[0]), factor));
-              });
-        });
-        Value turned =
-            tensor::EmptyOp::create(b, Sizes{keyTiles, height}, factor);
-        turned = b.generic("dn", {{features, "nd"}}, {turned, "dn"},
-                           [](ValueRange x) { return x[0]; });
-        Value u = b.pairRows(valuesInPairs(features, from, count));
-        Value sum = b.contractPairs(turned, u, args[0]);
+        OpFoldResult count = b.min(b.sub(tokens, token), b.index(b.form.keys));
+        auto [newTiles, features] =
+            sum(args[0], getAsOpFoldResult(token), count);
         Value valid = b.corner(features, zero, count, keyWidth);
         Value newNormalizer = b.generic(
             "dn", {{valid, "nd"}}, {args[1], "d"}, [&](ValueRange x) -> Value {
               return arith::AddFOp::create(b, x[1], b.widen(x[0]));
             });
-        return {sum, newNormalizer};
+        return {newTiles, newNormalizer};
       });
-  Value sum = state[0];
+  Value added = state[0];
   if (!isWhole)
-    sum = b.generic("dv", {{b.corner(sum, zero, keyWidth, valueWidth), "dv"}},
-                    {memory, "dv"}, [&](ValueRange args) -> Value {
-                      return arith::AddFOp::create(b, args[1], args[0]);
-                    });
-  return {sum, state[1]};
+    added =
+        b.generic("dv", {{b.corner(added, zero, keyWidth, valueWidth), "dv"}},
+                  {memory, "dv"}, [&](ValueRange args) -> Value {
+                    return arith::AddFOp::create(b, args[1], args[0]);
+                  });
+  return {added, state[1]};
+}
+
+/// sigma(K) of a block, n x d, with rows and columns of 0 up to whole tiles.
+Value TiledUpdate::featureTiles(OpFoldResult from, OpFoldResult count) {
+  Value rows = b.tokens(k, b.getIndexAttr(0), from, count);
+  Value room = tensor::EmptyOp::create(
+      b, Sizes{b.getIndexAttr(b.form.keys), b.roundedUp(keyWidth, kPairTile)},
+      factor);
+  return b.inZeros(room, count, keyWidth, [&](Value part) {
+    return b.generic("nd", {{rows, "nd"}}, {part, "nd"}, [&](ValueRange x) {
+      return b.narrow(factor, b.sigma(b.widen(x[0]), factor));
+    });
+  });
+}
+
+/// \p features turned over, d x n.
+Value TiledUpdate::turnedTiles(Value features) {
+  Value room = tensor::EmptyOp::create(
+      b, Sizes{b.size(features, 1), b.size(features, 0)},
+      getElementTypeOrSelf(features));
+  return b.generic("dn", {{features, "nd"}}, {room, "dn"},
+                   [](ValueRange x) { return x[0]; });
+}
+
+/// The same as build(), by products of pairs.
+std::pair<Value, Value> TiledUpdate::buildInPairs(Value tokens, Value memory,
+                                                  Value normalizer) {
+  if (rule == UpdateRule::Delta)
+    memoryPairs = b.pairRows(b.padded(readMemory));
+  return buildInTiles(tokens, memory, normalizer,
+                      [&](Value tiles, OpFoldResult from,
+                          OpFoldResult count) -> std::pair<Value, Value> {
+                        Value features = featureTiles(from, count);
+                        Value turned = turnedTiles(features);
+                        Value u =
+                            b.pairRows(valuesInPairs(features, from, count));
+                        return {b.contractPairs(turned, u, tiles), features};
+                      });
 }
 
 std::pair<Value, Value> TiledUpdate::build(Value memory, Value normalizer) {
